@@ -1,0 +1,36 @@
+package app
+
+import "time"
+
+// EventKind names what happened.
+type EventKind string
+
+// The kinds of event. Those that a process's owner reports carry ID and Name.
+const (
+	EventStart    EventKind = "start"       // a child was started
+	EventOnline   EventKind = "online"      // it is ready
+	EventExit     EventKind = "exit"        // it ended; Exit says how
+	EventStop     EventKind = "stop"        // the instance is stopped as wanted
+	EventRestart  EventKind = "restart"     // a restart was asked for
+	EventWaiting  EventKind = "waiting"     // back-off before the next start
+	EventErrored  EventKind = "errored"     // given up
+	EventDelete   EventKind = "delete"      // removed from the list
+	EventAdopted  EventKind = "adopted"     // taken over alive by a new daemon
+	EventStuck    EventKind = "stuck"       // still alive after SIGKILL
+	EventDaemonUp EventKind = "daemon up"   // a daemon took over; ID is -1
+	EventDaemonDn EventKind = "daemon down" // it ended in good order; ID is -1
+)
+
+// Event is one entry of the event log. Seq rises by one for each entry and is
+// never used twice in one home.
+type Event struct {
+	Seq    uint64    `json:"seq"`
+	At     time.Time `json:"at"`
+	Kind   EventKind `json:"kind"`
+	ID     int       `json:"id"` // -1: the daemon itself
+	Name   string    `json:"name,omitempty"`
+	PID    int       `json:"pid,omitempty"`
+	Reason string    `json:"reason,omitempty"`
+	Exit   *Exit     `json:"exit,omitempty"`
+	Lines  []string  `json:"lines,omitempty"` // last stderr lines of an exit
+}

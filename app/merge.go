@@ -1,0 +1,39 @@
+package app
+
+import (
+	"reflect"
+	"strings"
+)
+
+// Merge returns base with the fields named in set taken from over. Env is merged
+// variable by variable, as a restart with a new environment means it.
+func Merge(base, over Spec, set Fields) Spec {
+	out, over := base.Clone(), over.Clone()
+	env := out.Env
+	mergeFields(reflect.ValueOf(&out).Elem(), reflect.ValueOf(over), set, "")
+	if set["env"] {
+		out.Env = mergeEnv(env, over.Env)
+	}
+	return out
+}
+
+func mergeFields(dst, src reflect.Value, set Fields, prefix string) {
+	for i := range dst.NumField() {
+		name, _, _ := strings.Cut(dst.Type().Field(i).Tag.Get("json"), ",")
+		if name == "policy" {
+			mergeFields(dst.Field(i), src.Field(i), set, "policy.")
+		} else if set[prefix+name] {
+			dst.Field(i).Set(src.Field(i))
+		}
+	}
+}
+
+func mergeEnv(base, over map[string]string) map[string]string {
+	out := make(map[string]string, len(base)+len(over))
+	for _, m := range []map[string]string{base, over} {
+		for k, v := range m {
+			out[k] = v
+		}
+	}
+	return out
+}

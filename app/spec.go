@@ -1,0 +1,100 @@
+package app
+
+import (
+	"maps"
+	"slices"
+	"time"
+)
+
+// Spec is what the user asked to run. Plain data; the JSON names are those of
+// an ecosystem file. Paths are absolute once a Spec has reached the daemon.
+type Spec struct {
+	Name      string `json:"name"`
+	Namespace string `json:"namespace,omitempty"` // "default" when empty
+
+	Script          string   `json:"script"`                     // a file, a program on PATH, or a command line with spaces
+	Args            []string `json:"args,omitempty"`             // after the script
+	Interpreter     string   `json:"interpreter,omitempty"`      // "" = by extension or shebang, "none" = exec directly
+	InterpreterArgs []string `json:"interpreter_args,omitempty"` // between interpreter and script
+	Cwd             string   `json:"cwd"`
+
+	Env       map[string]string `json:"env,omitempty"`        // the whole declared environment of the process
+	FilterEnv []string          `json:"filter_env,omitempty"` // variables whose name contains one of these are dropped
+
+	Instances    int      `json:"instances,omitempty"`     // worker count, at least 1 once normalised
+	ExecMode     ExecMode `json:"exec_mode,omitempty"`     // fork or cluster
+	InstanceVar  string   `json:"instance_var,omitempty"`  // NODE_APP_INSTANCE when empty
+	IncrementVar string   `json:"increment_var,omitempty"` // env var raised by one for each instance
+
+	OutFile     string `json:"out_file,omitempty"`   // "" = <home>/logs/<name>-out.log
+	ErrorFile   string `json:"error_file,omitempty"` // "" = <home>/logs/<name>-error.log
+	MergeLogs   bool   `json:"merge_logs,omitempty"` // no -<id> suffix
+	DisableLogs bool   `json:"disable_logs,omitempty"`
+	PidFile     string `json:"pid_file,omitempty"`
+
+	User  string `json:"uid,omitempty"` // name or number
+	Group string `json:"gid,omitempty"`
+
+	Nice        *int              `json:"nice,omitempty"`          // -20..19, setpriority(2)
+	Rlimits     map[string]string `json:"rlimits,omitempty"`       // "nofile": "4096" or "1024:4096" or "unlimited", setrlimit(2)
+	CPUs        []int             `json:"cpus,omitempty"`          // sched_setaffinity(2)
+	OOMScoreAdj *int              `json:"oom_score_adj,omitempty"` // -1000..1000, proc(5)
+
+	NoAutostart bool   `json:"no_autostart,omitempty"`
+	Policy      Policy `json:"policy"`
+}
+
+// ExecMode says how the instances of an app share their ports.
+type ExecMode string
+
+// The two modes, as pm2 spells them on the wire.
+const (
+	Fork    ExecMode = "fork"
+	Cluster ExecMode = "cluster"
+)
+
+// Policy says when and how fast to restart and how long to wait at each step.
+// The zero value is not useful; start from [DefaultPolicy].
+type Policy struct {
+	NoAutorestart bool          `json:"no_autorestart,omitempty"`
+	StopExitCodes []int         `json:"stop_exit_codes,omitempty"` // exits with these codes are final
+	MinUptime     time.Duration `json:"min_uptime"`                // shorter runs count as unstable
+	MaxRestarts   int           `json:"max_restarts"`              // unstable runs in a row before errored
+	RestartDelay  time.Duration `json:"restart_delay,omitempty"`   // fixed delay; 0 = exponential back-off
+	BackoffFirst  time.Duration `json:"backoff_first"`             // delay before the second restart in a row; the first is immediate
+	BackoffMax    time.Duration `json:"backoff_max"`
+	StableAfter   time.Duration `json:"stable_after"` // a run this long resets the back-off
+
+	KillSignal    string        `json:"kill_signal"` // "SIGINT"
+	KillTimeout   time.Duration `json:"kill_timeout"`
+	NoTreekill    bool          `json:"no_treekill,omitempty"` // signal and kill the leader only
+	WaitReady     bool          `json:"wait_ready,omitempty"`  // online only after a readiness message
+	ListenTimeout time.Duration `json:"listen_timeout"`        // how long readiness is awaited
+}
+
+// DefaultPolicy returns gpm's defaults: pm2's numbers where they are sound, a
+// longer kill timeout, and exponential back-off.
+func DefaultPolicy() Policy {
+	return Policy{
+		MinUptime:     time.Second,
+		MaxRestarts:   16,
+		BackoffFirst:  100 * time.Millisecond,
+		BackoffMax:    15 * time.Second,
+		StableAfter:   30 * time.Second,
+		KillSignal:    "SIGINT",
+		KillTimeout:   5 * time.Second,
+		ListenTimeout: 3 * time.Second,
+	}
+}
+
+// Clone returns a deep copy.
+func (s Spec) Clone() Spec {
+	s.Args = slices.Clone(s.Args)
+	s.InterpreterArgs = slices.Clone(s.InterpreterArgs)
+	s.Env = maps.Clone(s.Env)
+	s.FilterEnv = slices.Clone(s.FilterEnv)
+	s.Rlimits = maps.Clone(s.Rlimits)
+	s.CPUs = slices.Clone(s.CPUs)
+	s.Policy.StopExitCodes = slices.Clone(s.Policy.StopExitCodes)
+	return s
+}

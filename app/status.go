@@ -1,0 +1,67 @@
+package app
+
+import "time"
+
+// Status is one instance as seen from outside: what list prints, the wire
+// carries and the store keeps.
+type Status struct {
+	ID        int      `json:"id"`
+	App       uint64   `json:"app"` // the app record it belongs to
+	Name      string   `json:"name"`
+	Namespace string   `json:"namespace"`
+	Slot      int      `json:"slot"` // 0-based instance number within the app
+	Mode      ExecMode `json:"mode"`
+	Version   string   `json:"version,omitempty"` // of the nearest package.json
+	User      string   `json:"user,omitempty"`
+	Watching  bool     `json:"watching,omitempty"`
+
+	State    State     `json:"state"`
+	Goal     Goal      `json:"goal"`
+	PID      int       `json:"pid,omitempty"`
+	Start    uint64    `json:"start,omitempty"`    // the process's start time in clock ticks after boot, proc(5)
+	Created  time.Time `json:"created"`            // first started
+	Since    time.Time `json:"since"`              // start of the present process, or entry into the state without one
+	Deadline time.Time `json:"deadline,omitzero"`  // when a waiting restart happens
+	Restarts int       `json:"restarts"`           // automatic and manual
+	Unstable int       `json:"unstable,omitempty"` // unstable runs in a row
+	Backoff  int       `json:"backoff,omitempty"`  // back-off level
+	Seq      uint64    `json:"seq,omitempty"`      // incarnation: counts the children of this instance
+	Exit     *Exit     `json:"exit,omitempty"`     // how the last child ended
+	Reason   string    `json:"reason,omitempty"`   // why it is in this state, for people
+
+	Usage *Usage `json:"usage,omitempty"` // nil when nobody asked
+}
+
+// Uptime is how long the present process has run at now; 0 without one.
+func (s Status) Uptime(now time.Time) time.Duration {
+	if !s.State.HasChild() || s.Since.IsZero() {
+		return 0
+	}
+	return max(0, now.Sub(s.Since))
+}
+
+// Usage is what a process and its descendants consume. Sizes in bytes.
+type Usage struct {
+	CPU       float64 `json:"cpu"` // percent of one core since the sample before
+	RSS       int64   `json:"rss"`
+	PSS       int64   `json:"pss,omitempty"`  // only where asked for in detail
+	Heap      int64   `json:"heap,omitempty"` // [heap] and anonymous mappings; only in detail
+	Processes int     `json:"processes"`
+	Threads   int     `json:"threads,omitempty"`
+	Files     int     `json:"files,omitempty"`      // open descriptors; only in detail
+	ReadIO    int64   `json:"read_io,omitempty"`    // bytes read from storage; only in detail
+	WriteIO   int64   `json:"write_io,omitempty"`   // bytes written to storage; only in detail
+	CPUTimeMS int64   `json:"cpu_time_ms,omitzero"` // user and system, whole tree, since each process began
+}
+
+// Detail is everything about one instance: describe, env and jlist read it.
+type Detail struct {
+	Status
+	Spec    Spec              `json:"spec"`
+	Program string            `json:"program"`            // what is executed
+	Argv    []string          `json:"argv"`               //
+	ProcEnv map[string]string `json:"proc_env,omitempty"` // environment as given to the process
+	OutLog  string            `json:"out_log"`
+	ErrLog  string            `json:"err_log"`
+	PidFile string            `json:"pid_path"`
+}
