@@ -1,0 +1,5 @@
+package master
+
+import "golang.org/x/sys/unix"
+
+func toRlimit(r Rlimit) *unix.Rlimit { return &unix.Rlimit{Cur: r.Soft, Max: r.Hard} }
