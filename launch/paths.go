@@ -1,0 +1,65 @@
+package launch
+
+import (
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"gpm/app"
+)
+
+// LogPaths returns the log files of an instance, absolute; "" is none. As in pm2,
+// each of several instances has its id in the name unless the logs are merged, and
+// "/dev/null" or "NULL" as a path means none.
+func LogPaths(home string, spec app.Spec, id int) (out, err string) {
+	if spec.DisableLogs {
+		return "", ""
+	}
+	suffix := ""
+	if spec.Instances > 1 && !spec.MergeLogs {
+		suffix = "-" + strconv.Itoa(id)
+	}
+	base := filepath.Join(home, "logs", fileName(spec.Name))
+	return logPath(spec, spec.OutFile, base+"-out.log", suffix), logPath(spec, spec.ErrorFile, base+"-error.log", suffix)
+}
+
+// logPath puts the suffix before ".log"; a custom path without it stays as it is.
+func logPath(spec app.Spec, custom, standard, suffix string) string {
+	path := standard
+	switch custom {
+	case "":
+	case "/dev/null", "NULL":
+		return ""
+	default:
+		path = lookup{cwd: spec.Cwd}.abs(custom)
+	}
+	if stem, ok := strings.CutSuffix(path, ".log"); ok {
+		return stem + suffix + ".log"
+	}
+	return path
+}
+
+// PidPath returns the pid file of an instance; like pm2's it always has the id in its name.
+func PidPath(home string, spec app.Spec, id int) string {
+	path := filepath.Join(home, "pids", fileName(spec.Name)+".pid")
+	if spec.PidFile != "" {
+		path = lookup{cwd: spec.Cwd}.abs(spec.PidFile)
+	}
+	stem, ok := strings.CutSuffix(path, ".pid")
+	path = stem + "-" + strconv.Itoa(id)
+	if ok {
+		path += ".pid"
+	}
+	return path
+}
+
+// fileName makes a name safe as a part of a file's name, by pm2's rule.
+func fileName(name string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '.', r == '-':
+			return r
+		}
+		return '-'
+	}, name)
+}
