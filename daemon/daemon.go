@@ -1,0 +1,169 @@
+// Package daemon is the brain: it joins store, master, supervisors, logs and metrics, and serves the
+// API. It may die at any moment: what runs is known to the master, what is wanted to the store, and
+// the next daemon carries on from both.
+package daemon
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"gpm/app"
+	"gpm/ipc"
+	"gpm/launch"
+	"gpm/logs"
+	"gpm/master"
+	"gpm/metrics"
+	"gpm/proc"
+	"gpm/store"
+)
+
+// Config is what a daemon is started with.
+type Config struct {
+	Home    string // absolute
+	Host    master.Host
+	Log     *slog.Logger
+	Started time.Time
+	Healthy func(func()) // takes the function that the master's heartbeat calls; may be nil
+}
+
+// Daemon is one running daemon.
+type Daemon struct {
+	cfg       Config
+	hash      string // of the home: marks what belongs to it
+	db        *store.DB
+	journal   *journal
+	apps      registry
+	admission sync.Mutex // serialises the decision whether a start names something new
+	exits     *proc.Watcher
+	trees     *proc.Trees
+	cgroups   *proc.Cgroups // nil where none can be made
+	pump      *logs.Pump
+	resolver  launch.Resolver
+	sampler   *metrics.Sampler
+	killed    chan struct{} // gets a token when the kill command has stopped everything
+}
+
+// ErrMasterGone says that the master died. What it ran goes on until a new one adopts it.
+var ErrMasterGone = errors.New("the master has died")
+
+// lockWait is how long a daemon waits for the database lock of the one before it.
+const lockWait = 3 * time.Second
+
+// Run is the life of a daemon: take over, serve, end. When ctx ends everything is left running for the
+// next daemon; when the master asks or the kill command came nothing is left.
+func Run(ctx context.Context, cfg Config) error {
+	d, err := open(cfg)
+	if err != nil {
+		return err
+	}
+	err = d.run(ctx)
+	d.leave()
+	return errors.Join(err, d.close())
+}
+
+func open(cfg Config) (*Daemon, error) {
+	d := &Daemon{
+		cfg: cfg, hash: proc.HomeHash(cfg.Home), killed: make(chan struct{}, 1), sampler: metrics.New(),
+		exits: proc.NewWatcher(cfg.Host.Exits()), trees: proc.NewTrees(cfg.Host.PID()),
+	}
+	d.apps.apps = map[uint64]*application{}
+	var err error
+	flushed := func(upTo uint64) { d.journal.Flushed(upTo) }
+	d.db, err = store.Open(filepath.Join(cfg.Home, "gpm.db"), store.Options{Timeout: lockWait, Flushed: flushed})
+	if err != nil {
+		return nil, err
+	}
+	d.journal = newJournal(d.db, cfg.Host, cfg.Log)
+	if d.pump, err = logs.NewPump(logs.Options{Log: cfg.Log}); err != nil {
+		return nil, errors.Join(err, d.db.Close())
+	}
+	if d.cgroups, err = proc.OpenCgroups(cfg.Home); err != nil {
+		cfg.Log.Info("Process trees are found without cgroups", "why", err)
+	}
+	return d, nil
+}
+
+func (d *Daemon) close() error {
+	return errors.Join(d.pump.Close(), d.db.Close())
+}
+
+// run serves until the daemon has to end, and leaves nothing behind if it was told so.
+func (d *Daemon) run(ctx context.Context) error {
+	var parts sync.WaitGroup
+	defer parts.Wait()
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	gone, failed := make(chan struct{}), make(chan error, 1)
+	parts.Go(func() { d.exits.Run(ctx); close(gone) })
+	if err := d.takeOver(ctx); err != nil {
+		return err
+	}
+	listener, err := ipc.Listen(ipc.Address(d.cfg.Home))
+	if err != nil {
+		return err
+	}
+	if d.cfg.Healthy != nil {
+		d.cfg.Healthy(d.healthy)
+	}
+	d.journal.Event(app.Event{Kind: app.EventDaemonUp, ID: -1, Reason: "version " + app.Version})
+	parts.Go(func() { failed <- ipc.Serve(ctx, listener, d.routes(), d.cfg.Log) })
+	select {
+	case err := <-failed:
+		return err
+	case <-gone:
+		if ctx.Err() == nil {
+			return ErrMasterGone
+		}
+		return nil
+	case <-d.cfg.Host.Stopping():
+		if err := d.stopAll(byShutdown, func(app.Progress) error { return nil }); err != nil {
+			return err
+		}
+	case <-d.killed:
+	}
+	return d.end(stop)
+}
+
+// end writes what is known and tells the master to end too. Every worker is gone.
+func (d *Daemon) end(stop func()) error {
+	d.journal.Event(app.Event{Kind: app.EventDaemonDn, ID: -1})
+	d.leave()
+	err := errors.Join(d.db.Flush(), d.cgroups.Close())
+	ctx, cancel := context.WithTimeout(context.Background(), noteLimit)
+	defer cancel()
+	err = errors.Join(err, d.cfg.Host.Shutdown(ctx))
+	stop()
+	return err
+}
+
+// leave ends the owners; their children go on.
+func (d *Daemon) leave() {
+	for _, a := range d.apps.all() {
+		a.group.Leave()
+	}
+}
+
+// byShutdown and byKill are the reasons recorded when everything is stopped. What was stopped so is
+// wanted up again by the next daemon, unless the user wanted it down.
+const (
+	byShutdown = "shutdown"
+	byKill     = "kill"
+)
+
+// stopAll stops every instance at once, without touching what the user wants.
+func (d *Daemon) stopAll(by string, out emit) error {
+	all := d.apps.instances()
+	return forEach(all, max(1, len(all)), func(in instance) app.Progress {
+		return outcome(in.member.Stop(context.Background(), by))
+	}, out)
+}
+
+// healthy returns when the daemon can do its work; the master asks now and then.
+func (d *Daemon) healthy() {
+	d.apps.instances()
+	d.journal.Changed()
+}

@@ -1,0 +1,186 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"gpm/app"
+	"gpm/cluster"
+	"gpm/launch"
+	"gpm/logs"
+	"gpm/master"
+	"gpm/proc"
+)
+
+// launcher starts the children of one instance.
+type launcher struct {
+	d    *Daemon
+	app  *application
+	id   int
+	slot int
+}
+
+func (d *Daemon) newGroup(a *application) *cluster.Group {
+	return cluster.New(context.Background(), cluster.Config{
+		Launcher:  func(id, slot int) proc.Launcher { return &launcher{d, a, id, slot} },
+		Report:    d.journal.Record,
+		Permanent: launch.Permanent,
+		Gone:      func(id int) { d.gone(a, id) },
+	})
+}
+
+// childKey names a child in the master: the instance and its incarnation.
+func childKey(id int, seq uint64) string { return fmt.Sprintf("%d.%d", id, seq) }
+
+// splitKey is the reverse of childKey.
+func splitKey(key string) (id int, seq uint64, ok bool) {
+	a, b, _ := strings.Cut(key, ".")
+	id, err1 := strconv.Atoi(a)
+	seq, err2 := strconv.ParseUint(b, 10, 64)
+	return id, seq, err1 == nil && err2 == nil
+}
+
+// Launch implements proc.Launcher. Everything is resolved afresh: what a path, a user or an
+// interpreter means may have changed since the last start.
+func (l *launcher) Launch(ctx context.Context, seq uint64) (proc.Child, error) {
+	spec := l.app.spec()
+	plan, err := l.d.resolver.Resolve(spec, launch.Instance{ID: l.id, Slot: l.slot, Seq: seq, Home: l.d.cfg.Home, HomeHash: l.d.hash})
+	if err != nil {
+		return nil, err
+	}
+	l.app.about.Store(&about{plan.Version, plan.User})
+	spawn := plan.Spawn
+	spawn.Key = childKey(l.id, seq)
+	spawn.Cgroup = l.d.cgroups.Make(strconv.Itoa(l.id))
+	spawned, err := l.d.cfg.Host.Spawn(ctx, spawn)
+	if err != nil {
+		return nil, spawnError(plan.Program, spec, err)
+	}
+	child := l.child(spec, seq, spawned)
+	return child, l.writePID(spec, spawned.PID)
+}
+
+// spawnError is the sentence for what execve(2) and its neighbours refused.
+func spawnError(program string, spec app.Spec, err error) error {
+	if !launch.Permanent(err) {
+		return app.Errorf(app.CodeInternal, "cannot execute %s: %w", program, err)
+	}
+	e := app.Errorf(app.CodeInvalid, "cannot execute %s: %w", program, err)
+	if errors.Is(err, fs.ErrPermission) {
+		return e.WithHint("chmod +x %s, or check that the user %q may reach it", program, spec.User)
+	}
+	return e
+}
+
+// tailLines and tailBytes bound what is kept of the output of a process that ended.
+const (
+	tailLines = 100
+	tailBytes = 64 << 10
+)
+
+// drainLimit is how long the rest of a dead process's output may take.
+const drainLimit = 2 * time.Second
+
+// child joins a process in the master with its output and its tree.
+func (l *launcher) child(spec app.Spec, seq uint64, s master.Spawned) proc.Child {
+	outPath, errPath := launch.LogPaths(l.d.cfg.Home, spec, l.id)
+	out, err := l.d.attach(s.Stdout, outPath, spec), l.d.attach(s.Stderr, errPath, spec)
+	cfg := proc.ChildConfig{
+		Host: l.d.cfg.Host, Exits: l.d.exits, Key: childKey(l.id, seq), PID: s.PID, Start: s.Start,
+		Drain: func(context.Context) []string { return drain(out, err) },
+	}
+	if !spec.Policy.NoTreekill {
+		mark := proc.Mark(l.d.cfg.Home, l.id, seq)
+		cfg.Tree = l.d.trees.Tree(s.PID, s.Start, mark, l.d.cgroups.Make(strconv.Itoa(l.id)))
+	}
+	return proc.NewChild(cfg)
+}
+
+// drain reads what a dead process has left in its pipes and returns its last words: those on
+// stderr, or when there are none those on stdout.
+func drain(out, err *logs.Stream) []string {
+	var lines []string
+	for _, s := range []*logs.Stream{out, err} {
+		if s == nil {
+			continue
+		}
+		s.Drain(drainLimit)
+		if tail := s.Tail(tailLines, tailBytes); len(tail) > 0 {
+			lines = tail
+		}
+	}
+	return lines
+}
+
+// attach sends the output of a process to its log file. A file that can never be written is
+// reported, and its bytes are thrown away so that the process never blocks.
+func (d *Daemon) attach(r *os.File, path string, spec app.Spec) *logs.Stream {
+	if r == nil {
+		return nil
+	}
+	target := logs.Target{Path: path}
+	s, err := d.pump.Attach(r, target)
+	if err == nil {
+		return s
+	}
+	d.cfg.Log.Error("Cannot log", "app", spec.Name, "file", path, "err", err)
+	if s, err = d.pump.Attach(r, logs.Target{}); err != nil {
+		d.cfg.Log.Error("Cannot read output", "app", spec.Name, "err", err)
+	}
+	return s
+}
+
+// writePID writes the pid file that other programs may look for. That it cannot be written does
+// not keep the app from running.
+func (l *launcher) writePID(spec app.Spec, pid int) error {
+	path := launch.PidPath(l.d.cfg.Home, spec, l.id)
+	err := os.MkdirAll(filepath.Dir(path), 0o700)
+	if err == nil {
+		err = os.WriteFile(path, []byte(strconv.Itoa(pid)), 0o600)
+	}
+	if err != nil {
+		l.d.cfg.Log.Warn("Cannot write the pid file", "app", spec.Name, "err", err)
+	}
+	return nil
+}
+
+// gone forgets an instance that was deleted, and its app with the last one.
+func (d *Daemon) gone(a *application, id int) {
+	if err := d.drop(a, id); err != nil {
+		d.cfg.Log.Error("Cannot remove a deleted process from the store", "id", id, "err", err)
+	}
+	d.journal.Forget(id)
+	if err := d.cgroups.Remove(strconv.Itoa(id)); err != nil {
+		d.cfg.Log.Warn("Cannot remove a cgroup", "id", id, "err", err)
+	}
+	if err := os.Remove(launch.PidPath(d.cfg.Home, a.spec(), id)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		d.cfg.Log.Warn("Cannot remove the pid file", "id", id, "err", err)
+	}
+}
+
+// drop removes an instance from its app's record.
+func (d *Daemon) drop(a *application, id int) error {
+	a.intent.Lock()
+	defer a.intent.Unlock()
+	rec := *a.record.Load()
+	left := rec.Instances[:0:0]
+	for _, in := range rec.Instances {
+		if in.ID != id {
+			left = append(left, in)
+		}
+	}
+	rec.Instances = left
+	a.record.Store(&rec)
+	if len(left) > 0 {
+		return d.db.Put(rec)
+	}
+	d.apps.remove(rec.Key)
+	return d.db.Delete(rec.Key)
+}

@@ -1,0 +1,41 @@
+package daemon
+
+import (
+	"reflect"
+
+	"gpm/app"
+	"gpm/launch"
+	"gpm/store"
+)
+
+// changeRecord applies what a request wants to an app's record: the goals of the targeted instances, and new
+// settings. Goal Gone is final.
+func changeRecord(rec *store.App, goal *app.Goal, targets []instance, req app.ActionRequest) error {
+	if goal != nil {
+		setGoals(rec, *goal, targets)
+	}
+	if req.Spec == nil {
+		return nil
+	}
+	set := app.Fields{}
+	for name := range req.Set {
+		set[name] = true
+	}
+	set["env"] = req.UpdateEnv
+	rec.Spec = app.Merge(rec.Spec, *req.Spec, set)
+	return launch.Validate(rec.Spec)
+}
+
+func setGoals(rec *store.App, goal app.Goal, targets []instance) {
+	wanted := map[int]bool{}
+	for _, in := range targets {
+		wanted[in.member.ID] = true
+	}
+	for i, in := range rec.Instances {
+		if wanted[in.ID] && in.Goal != app.Gone {
+			rec.Instances[i].Goal = goal
+		}
+	}
+}
+
+func sameRecord(a, b store.App) bool { return reflect.DeepEqual(a, b) }

@@ -1,0 +1,223 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"gpm/app"
+	"gpm/launch"
+	"gpm/store"
+)
+
+// startParallel bounds how many instances are started at once.
+const startParallel = 32
+
+// start answers a start command: whole, or with an error and nothing done.
+func (d *Daemon) start(ctx context.Context, req app.StartRequest, out emit) error {
+	if len(req.Targets) == 0 {
+		return app.Errorf(app.CodeInvalid, "cannot start: no script named").WithHint("gpm start app.js")
+	}
+	ids, fresh, err := d.admit(req)
+	if err != nil {
+		return err
+	}
+	again := app.ActionRequest{Action: app.ActionRestart, Spec: &req.Spec, Set: req.Set}
+	old := d.byID(ids)
+	if err := d.intend(old, func(rec *store.App) error { return changeRecord(rec, new(app.Up), old, again) }); err != nil {
+		return err
+	}
+	d.applyPolicies(ctx, old)
+	if err := out(app.Progress{Total: len(old) + len(fresh), Note: startNote(fresh)}); err != nil {
+		return err
+	}
+	isNew := map[int]bool{}
+	for _, in := range fresh {
+		isNew[in.member.ID] = true
+	}
+	return forEach(append(old, fresh...), startParallel, func(in instance) app.Progress {
+		if isNew[in.member.ID] {
+			return d.first(ctx, in)
+		}
+		return outcome(in.member.Restart(ctx, byUser))
+	}, out)
+}
+
+// admit decides what the targets mean and commits the new apps among them. One at a time, so
+// that two commands cannot both find that a script is not there yet.
+func (d *Daemon) admit(req app.StartRequest) (ids []int, fresh []instance, err error) {
+	d.admission.Lock()
+	defer d.admission.Unlock()
+	list := d.existing()
+	var specs []app.Spec
+	for _, target := range req.Targets {
+		dec, err := decide(target, scriptFile(req.Spec.Cwd, target), req, list)
+		if err != nil {
+			return nil, nil, err
+		}
+		if len(dec.ids) > 0 {
+			ids = append(ids, dec.ids...)
+			continue
+		}
+		if err := d.startable(dec.spec); err != nil {
+			return nil, nil, err
+		}
+		specs = append(specs, dec.spec)
+		list = append(list, existing{app.Status{ID: -1, Name: dec.spec.Name, State: app.Launching}, dec.spec.Script})
+	}
+	fresh, err = d.commit(specs)
+	return ids, fresh, err
+}
+
+// startable refuses what cannot work, before anything is committed. What fails only at the last
+// moment becomes an instance in state errored.
+func (d *Daemon) startable(spec app.Spec) error {
+	if err := launch.Validate(spec); err != nil {
+		return err
+	}
+	_, err := d.resolver.Resolve(spec, launch.Instance{Home: d.cfg.Home, HomeHash: d.hash})
+	if err != nil && launch.Permanent(err) {
+		return err
+	}
+	return nil
+}
+
+// scriptFile returns the absolute path of a target that is a file, else "".
+func scriptFile(cwd, target string) string {
+	path := target
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(cwd, target)
+	}
+	if info, err := os.Stat(path); err != nil || (info.IsDir() && !strings.ContainsAny(target, `/\`)) {
+		return ""
+	}
+	return path
+}
+
+func (d *Daemon) existing() []existing {
+	var out []existing
+	for _, in := range d.apps.instances() {
+		out = append(out, existing{in.member.Status(), in.app.spec().Script})
+	}
+	return out
+}
+
+func (d *Daemon) byID(ids []int) []instance {
+	wanted := map[int]bool{}
+	for _, id := range ids {
+		wanted[id] = true
+	}
+	var out []instance
+	for _, in := range d.apps.instances() {
+		if wanted[in.member.ID] {
+			out = append(out, in)
+		}
+	}
+	return out
+}
+
+func startNote(fresh []instance) string {
+	if len(fresh) == 0 {
+		return ""
+	}
+	spec := fresh[0].app.spec()
+	if n := len(distinct(fresh)); n > 1 {
+		return fmt.Sprintf("Starting %d apps (%d %s)", n, len(fresh), plural(len(fresh), "instance"))
+	}
+	return fmt.Sprintf("Starting %s in %s_mode (%d %s)", spec.Script, spec.ExecMode, len(fresh), plural(len(fresh), "instance"))
+}
+
+func plural(n int, word string) string {
+	if n == 1 {
+		return word
+	}
+	return word + "s"
+}
+
+// first starts a new instance, or leaves it stopped when it is not to start by itself.
+func (d *Daemon) first(ctx context.Context, in instance) app.Progress {
+	if in.app.spec().NoAutostart {
+		return app.Progress{Status: new(in.member.Status())}
+	}
+	return outcome(in.member.Start(ctx, byUser))
+}
+
+// outcome is the line of progress of one instance. One that could not be started at all is a failure.
+func outcome(st app.Status, err error) app.Progress {
+	if err == nil && st.State == app.Errored && st.Goal == app.Up {
+		err = app.Errorf(app.CodeInvalid, "cannot start %q: %s", st.Name, st.Reason)
+	}
+	if err != nil {
+		return app.Progress{Status: &st, Error: app.AsError(err)}
+	}
+	return app.Progress{Status: &st}
+}
+
+// commit writes new apps to disk in one transaction and gives them groups, in which nothing runs yet.
+func (d *Daemon) commit(specs []app.Spec) ([]instance, error) {
+	if len(specs) == 0 {
+		return nil, nil
+	}
+	var records []store.App
+	err := d.db.Update(func(tx *store.Tx) (err error) {
+		records, err = createApps(tx, specs)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	var out []instance
+	for _, rec := range records {
+		a := d.enroll(rec)
+		for _, in := range rec.Instances {
+			st := freshStatus(rec, in)
+			st.Goal = app.Down // until its start, which follows
+			out = append(out, instance{a, a.group.Add(st, rec.Spec.Policy, nil)})
+		}
+	}
+	return out, nil
+}
+
+func createApps(tx *store.Tx, specs []app.Spec) ([]store.App, error) {
+	keys, err := tx.NextKeys(len(specs))
+	if err != nil {
+		return nil, err
+	}
+	var records []store.App
+	for i, spec := range specs {
+		ids, err := tx.NextIDs(spec.Instances)
+		if err != nil {
+			return nil, err
+		}
+		rec := store.App{Key: keys[i], Spec: spec, Created: time.Now()}
+		goal := app.Up
+		if spec.NoAutostart {
+			goal = app.Down
+		}
+		for slot, id := range ids {
+			rec.Instances = append(rec.Instances, store.Instance{ID: id, Slot: slot, Goal: goal})
+		}
+		records = append(records, rec)
+	}
+	return records, tx.Put(records...)
+}
+
+// enroll puts an app into the registry.
+func (d *Daemon) enroll(rec store.App) *application {
+	a := &application{}
+	a.record.Store(&rec)
+	a.group = d.newGroup(a)
+	d.apps.add(rec.Key, a)
+	return a
+}
+
+// freshStatus is the status of an instance that never ran.
+func freshStatus(rec store.App, in store.Instance) app.Status {
+	return app.Status{
+		ID: in.ID, App: rec.Key, Name: rec.Spec.Name, Namespace: rec.Spec.Namespace, Slot: in.Slot, Mode: rec.Spec.ExecMode,
+		State: app.Stopped, Goal: in.Goal, Created: rec.Created, Since: rec.Created, User: rec.Spec.User,
+	}
+}

@@ -1,0 +1,191 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"gpm/app"
+	"gpm/master"
+	"gpm/proc"
+	"gpm/store"
+)
+
+// found is a child that was there before this daemon.
+type found struct {
+	seq     uint64
+	spawned master.Spawned
+}
+
+// takeOver reconciles what runs (the master's inventory, or the survivors of a dead master) with
+// what is wanted (the store), and gives every instance its owner. It never kills what it can adopt
+// and never starts what is already running.
+func (d *Daemon) takeOver(ctx context.Context) error {
+	inv, err := d.cfg.Host.List(ctx)
+	if err != nil {
+		return fmt.Errorf("cannot ask the master what runs: %w", err)
+	}
+	records, err := d.db.Apps()
+	if err != nil {
+		return err
+	}
+	statuses, err := d.db.Statuses()
+	if err != nil {
+		return err
+	}
+	for id, st := range d.journal.restore(inv.Notes) {
+		statuses[id] = st
+	}
+	fresh := len(inv.Children) == 0 && len(inv.Notes) == 0 // the master is new: nothing, or a dead one before it
+	children, err := d.claim(ctx, inv.Children)
+	if fresh && err == nil {
+		children, err = d.survivors(ctx, statuses)
+	}
+	if err != nil {
+		return err
+	}
+	for _, rec := range records {
+		a := d.enroll(rec)
+		for _, in := range rec.Instances {
+			d.resume(a, in, d.remembered(a, in, statuses, fresh), children)
+		}
+	}
+	return d.endStrangers(ctx, inv.Children)
+}
+
+// claim attaches to the newest child of each instance.
+func (d *Daemon) claim(ctx context.Context, children []master.Child) (map[int]found, error) {
+	out := map[int]found{}
+	for _, c := range children {
+		id, seq, ok := splitKey(c.Key)
+		if f, have := out[id]; !ok || have && f.seq > seq {
+			continue
+		}
+		spawned, err := d.cfg.Host.Attach(ctx, c.Key)
+		if err != nil {
+			return nil, fmt.Errorf("cannot take over process %d: %w", c.PID, err)
+		}
+		if old, have := out[id]; have {
+			closePipes(old.spawned)
+		}
+		out[id] = found{seq, spawned}
+	}
+	return out, nil
+}
+
+func closePipes(s master.Spawned) {
+	for _, f := range []*os.File{s.Stdout, s.Stderr, s.Stdin} {
+		if f != nil {
+			f.Close()
+		}
+	}
+}
+
+// remembered is the last known status of an instance with what is wanted of it now. After a reboot or the
+// end of a master what had been given up gets another chance.
+func (d *Daemon) remembered(a *application, in store.Instance, statuses map[int]app.Status, fresh bool) app.Status {
+	rec := a.record.Load()
+	st, known := statuses[in.ID]
+	if !known || st.App != rec.Key {
+		return freshStatus(*rec, in)
+	}
+	if !finished(st) {
+		st.Goal = in.Goal
+	}
+	st.Slot = in.Slot
+	if fresh && st.State == app.Errored {
+		st.State, st.Unstable, st.Backoff = app.Waiting, 0, 0
+	}
+	return st
+}
+
+// finished says that the last run of an instance ended as intended and by itself: a job that is done. It is not
+// run again unless the user asks.
+func finished(st app.Status) bool {
+	return st.State == app.Stopped && st.Goal == app.Down && st.Exit != nil && st.Exit.By == ""
+}
+
+// resume gives an instance its owner, and the owner the child that is there.
+func (d *Daemon) resume(a *application, in store.Instance, st app.Status, children map[int]found) {
+	f, alive := children[in.ID]
+	if !alive {
+		a.group.Add(st, a.spec().Policy, nil)
+		return
+	}
+	delete(children, in.ID)
+	if f.seq != st.Seq { // spawned just before the daemon died, and not noted
+		st.Seq, st.State = f.seq, app.Launching
+	}
+	l := &launcher{d, a, in.ID, in.Slot}
+	a.group.Add(st, a.spec().Policy, l.child(a.spec(), f.seq, f.spawned))
+}
+
+// endStrangers ends children that belong to no instance, or to an incarnation that was replaced.
+func (d *Daemon) endStrangers(ctx context.Context, children []master.Child) error {
+	var failed error
+	for _, c := range children {
+		id, seq, _ := splitKey(c.Key)
+		if d.isCurrent(id, seq) {
+			continue
+		}
+		tree := d.trees.Tree(c.PID, c.Start, proc.Mark(d.cfg.Home, id, seq), "")
+		child := proc.NewChild(proc.ChildConfig{Host: d.cfg.Host, Exits: d.exits, Key: c.Key, PID: c.PID, Start: c.Start, Tree: tree})
+		failed = errors.Join(failed, proc.End(ctx, child))
+	}
+	return failed
+}
+
+func (d *Daemon) isCurrent(id int, seq uint64) bool {
+	for _, in := range d.apps.instances() {
+		if in.member.ID == id {
+			return in.member.Status().Seq == seq
+		}
+	}
+	return false
+}
+
+// survivors finds what a dead master left running and has the new one adopt it. What cannot be adopted is
+// ended, so that nothing runs twice.
+func (d *Daemon) survivors(ctx context.Context, statuses map[int]app.Status) (map[int]found, error) {
+	last, err := d.thisBoot(statuses)
+	if err != nil {
+		return nil, err
+	}
+	out := map[int]found{}
+	all := proc.Survivors(d.cfg.Home, last)
+	for _, s := range all {
+		if f, have := out[s.ID]; !s.Leader || have && f.seq >= s.Seq {
+			continue
+		}
+		spawned, err := d.cfg.Host.Adopt(ctx, childKey(s.ID, s.Seq), s.PID, s.Start)
+		if err != nil {
+			d.cfg.Log.Warn("Cannot adopt a survivor; it is ended and started anew", "pid", s.PID, "err", err)
+			continue
+		}
+		out[s.ID] = found{s.Seq, spawned}
+	}
+	for _, s := range all {
+		if f, have := out[s.ID]; have && f.seq == s.Seq {
+			continue // part of an adopted tree
+		}
+		if err := s.End(); err != nil {
+			d.cfg.Log.Error("Cannot end a survivor", "pid", s.PID, "err", err)
+		}
+	}
+	return out, nil
+}
+
+// thisBoot returns the statuses if they are of this boot of the machine: after another one their pids
+// mean nothing.
+func (d *Daemon) thisBoot(statuses map[int]app.Status) (map[int]app.Status, error) {
+	now, err := proc.BootID()
+	if err != nil {
+		return nil, err
+	}
+	before, err := d.db.Boot(now)
+	if err != nil || before != now {
+		return nil, err
+	}
+	return statuses, nil
+}

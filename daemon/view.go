@@ -1,0 +1,120 @@
+package daemon
+
+import (
+	"context"
+	"strings"
+
+	"gpm/app"
+	"gpm/ipc"
+	"gpm/launch"
+	"gpm/logs"
+)
+
+// view is an instance's status with what its app says now.
+func (d *Daemon) view(in instance) app.Status {
+	st, spec := in.member.Status(), in.app.spec()
+	st.Name, st.Namespace, st.Mode = spec.Name, spec.Namespace, spec.ExecMode
+	if about := in.app.about.Load(); about != nil {
+		st.Version, st.User = about.version, about.user
+	}
+	return st
+}
+
+// about is what the last start of an app found out.
+type about struct{ version, user string }
+
+// addUsage samples what the listed processes consume.
+func (d *Daemon) addUsage(ctx context.Context, list []app.Status) {
+	roots := map[int][]int{}
+	for _, st := range list {
+		if st.PID != 0 {
+			roots[st.ID] = []int{st.PID}
+		}
+	}
+	d.addEscaped(roots)
+	usage := d.sampler.Sample(ctx, roots)
+	for i := range list {
+		if u, ok := usage[list[i].ID]; ok {
+			list[i].Usage = &u
+		}
+	}
+}
+
+func (d *Daemon) getDetails(ctx context.Context, q ipc.DetailsQuery) ([]app.Detail, error) {
+	found, err := d.apps.find(q.Selectors)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]app.Detail, len(found))
+	for i, in := range found {
+		out[i] = d.detail(ctx, in)
+	}
+	return out, nil
+}
+
+func (d *Daemon) detail(ctx context.Context, in instance) app.Detail {
+	st, spec := d.view(in), in.app.spec()
+	det := app.Detail{Status: st, Spec: spec, PidFile: launch.PidPath(d.cfg.Home, spec, st.ID)}
+	det.OutLog, det.ErrLog = launch.LogPaths(d.cfg.Home, spec, st.ID)
+	inst := launch.Instance{ID: st.ID, Slot: st.Slot, Seq: st.Seq, Home: d.cfg.Home, HomeHash: d.hash}
+	if plan, err := d.resolver.Resolve(spec, inst); err == nil {
+		det.Program, det.Argv, det.ProcEnv = plan.Program, plan.Spawn.Argv, envMap(plan.Spawn.Env)
+	}
+	if st.PID != 0 {
+		roots := map[int][]int{st.ID: {st.PID}}
+		d.addEscaped(roots)
+		det.Usage = new(d.sampler.Detail(ctx, roots[st.ID]...))
+	}
+	return det
+}
+
+func envMap(env []string) map[string]string {
+	out := make(map[string]string, len(env))
+	for _, kv := range env {
+		k, v, _ := strings.Cut(kv, "=")
+		out[k] = v
+	}
+	return out
+}
+
+// logSources names the log files of instances, each file once.
+func (d *Daemon) logSources(found []instance, streams []app.LogStream) []logs.Source {
+	var out []logs.Source
+	seen := map[string]bool{}
+	for _, in := range found {
+		st, spec := d.view(in), in.app.spec()
+		outPath, errPath := launch.LogPaths(d.cfg.Home, spec, st.ID)
+		for _, f := range []struct {
+			stream app.LogStream
+			path   string
+		}{{app.Stdout, outPath}, {app.Stderr, errPath}} {
+			if f.path == "" || seen[f.path] || !wants(streams, f.stream) {
+				continue
+			}
+			seen[f.path] = true
+			out = append(out, logs.Source{ID: st.ID, Name: st.Name, Stream: f.stream, Path: f.path})
+		}
+	}
+	return out
+}
+
+func wants(streams []app.LogStream, s app.LogStream) bool {
+	if len(streams) == 0 {
+		return true
+	}
+	for _, want := range streams {
+		if want == s {
+			return true
+		}
+	}
+	return false
+}
+
+// addEscaped adds the processes of running instances that left their parents.
+func (d *Daemon) addEscaped(roots map[int][]int) {
+	for id, pids := range d.trees.Escaped(d.cfg.Home) {
+		if _, ok := roots[id]; ok {
+			roots[id] = append(roots[id], pids...)
+		}
+	}
+}

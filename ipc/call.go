@@ -1,0 +1,235 @@
+package ipc
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"gpm/app"
+)
+
+// silence is how long a stream may be without a line or a heartbeat.
+const silence = 4 * heartbeat
+
+// maxAnswer bounds an answer that is not a stream: 10,000 processes with an environment of 25 kB each.
+const maxAnswer = 256 << 20
+
+// call is a request before it is sent.
+type call struct {
+	method string
+	path   string
+	query  url.Values
+	body   any // nil: none
+}
+
+func post(path string, body any) call { return call{http.MethodPost, path, nil, body} }
+
+// wait says what a call waits for and how long.
+type wait struct {
+	what string
+	time time.Duration
+}
+
+// timeout is the cause of a context that ended because the daemon was silent.
+type timeout wait
+
+func (t *timeout) Error() string {
+	return fmt.Sprintf("cannot get %s: the daemon said nothing for %s", t.what, t.time)
+}
+
+// send sends a request and returns an answer of status 200.
+func (c *Client) send(ctx context.Context, r call) (*http.Response, error) {
+	var body io.Reader
+	if r.body != nil {
+		b, err := json.Marshal(r.body)
+		if err != nil {
+			return nil, app.Errorf(app.CodeInvalid, "cannot write the request: %w", err)
+		}
+		body = bytes.NewReader(b)
+	}
+	u := url.URL{Scheme: "http", Host: host, Path: r.path, RawQuery: r.query.Encode()}
+	req, err := http.NewRequestWithContext(ctx, r.method, u.String(), body)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, c.explain(ctx, err)
+	}
+	version := resp.Header.Get(versionHeader)
+	c.version.Store(&version)
+	if resp.StatusCode != http.StatusOK {
+		defer resp.Body.Close()
+		return nil, c.explain(ctx, readFailure(resp))
+	}
+	return resp, nil
+}
+
+// A daemon that dies while it is asked is followed by another within moments.
+const (
+	successor  = 3 * time.Second
+	retryPause = 10 * time.Millisecond
+)
+
+// errBroken says that the connection ended before the answer did.
+var errBroken = errors.New("the connection broke off")
+
+// get asks for one value. When the daemon dies meanwhile it asks the next one: nothing was changed.
+func get[T any](ctx context.Context, c *Client, path string, query url.Values, w wait) (T, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, w.time, (*timeout)(&w))
+	defer cancel()
+	v, err := getOnce[T](ctx, c, path, query)
+	if !errors.Is(err, errBroken) {
+		return v, err
+	}
+	limit := time.After(successor)
+	for errors.Is(err, errBroken) || errors.Is(err, ErrNotRunning) {
+		select {
+		case <-limit:
+			return v, err
+		case <-ctx.Done():
+			return v, c.explain(ctx, err)
+		case <-time.After(retryPause):
+		}
+		v, err = getOnce[T](ctx, c, path, query)
+	}
+	return v, err
+}
+
+func getOnce[T any](ctx context.Context, c *Client, path string, query url.Values) (T, error) {
+	var v T
+	resp, err := c.send(ctx, call{http.MethodGet, path, query, nil})
+	if err != nil {
+		return v, err
+	}
+	defer resp.Body.Close()
+	body, err := readAll(resp)
+	if err != nil {
+		return v, c.explain(ctx, err)
+	}
+	if err := json.Unmarshal(body, &v); err != nil {
+		return v, garbled(err)
+	}
+	return v, nil
+}
+
+// readAll reads a body in one go where its length is known.
+func readAll(resp *http.Response) ([]byte, error) {
+	if n := resp.ContentLength; n >= 0 && n <= maxAnswer {
+		body := make([]byte, n)
+		_, err := io.ReadFull(resp.Body, body)
+		return body, err
+	}
+	return io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+}
+
+// stream asks for items. An error comes with a zero item. One that the daemon sent may be about a part of
+// the request, and the sequence goes on; any other ends it.
+func stream[T any](ctx context.Context, c *Client, r call, what string) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		ctx, cancel := context.WithCancelCause(ctx)
+		defer cancel(nil)
+		// Only waiting counts: a reader that is held up by a pager must not look like a dead daemon.
+		clock := time.AfterFunc(silence, func() { cancel(&timeout{what, silence}) })
+		defer clock.Stop()
+		var zero T
+		resp, err := c.send(ctx, r)
+		if err != nil {
+			yield(zero, err)
+			return
+		}
+		defer resp.Body.Close()
+		in := bufio.NewReaderSize(resp.Body, 64<<10)
+		for {
+			clock.Reset(silence)
+			line, err := readLine(in)
+			clock.Stop()
+			if err == io.EOF {
+				return
+			}
+			if err != nil {
+				yield(zero, c.explain(ctx, err))
+				return
+			}
+			if len(line) > 0 && !yield(decodeLine[T](line)) { // an empty one is a heartbeat
+				return
+			}
+		}
+	}
+}
+
+// readLine returns the next line, trimmed. A last line without a newline means that the daemon died in the
+// middle of it.
+func readLine(in *bufio.Reader) ([]byte, error) {
+	line, err := in.ReadBytes('\n')
+	if err == io.EOF && len(line) > 0 {
+		err = io.ErrUnexpectedEOF
+	}
+	return bytes.TrimSpace(line), err
+}
+
+// failedPrefix begins a line that is nothing but an error; no item begins like that.
+var failedPrefix = []byte(`{"error":`)
+
+func decodeLine[T any](line []byte) (T, error) {
+	var item, zero T
+	if bytes.HasPrefix(line, failedPrefix) {
+		var f failure
+		if err := json.Unmarshal(line, &f); err == nil && f.Error != nil {
+			return zero, f.Error
+		}
+	}
+	if err := json.Unmarshal(line, &item); err != nil {
+		return zero, garbled(err)
+	}
+	return item, nil
+}
+
+// readFailure returns the error in an answer that is not of status 200.
+func readFailure(resp *http.Response) error {
+	body, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
+	if err != nil {
+		return err
+	}
+	var f failure
+	if json.Unmarshal(body, &f) != nil || f.Error == nil {
+		return app.Errorf(app.CodeInternal, "cannot read the daemon's answer: %s: %.200q", resp.Status, strings.TrimSpace(string(body)))
+	}
+	return f.Error
+}
+
+func garbled(err error) error {
+	return app.Errorf(app.CodeInternal, "cannot read the daemon's answer: %w", err).
+		WithHint("the command and the daemon may be of different versions")
+}
+
+// explain turns what the transport says into what the user can use.
+func (c *Client) explain(ctx context.Context, err error) error {
+	if t, ok := errors.AsType[*timeout](context.Cause(ctx)); ok {
+		return app.Errorf(app.CodeTimeout, "%w", t).
+			WithHint("gpm daemon status tells whether it answers at all; %s says what it is doing", c.home+"/daemon.log")
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if e, ok := errors.AsType[*url.Error](err); ok {
+		err = e.Err // its own words would repeat an address that means nothing
+	}
+	if errors.Is(err, ErrNotRunning) {
+		return err
+	}
+	if e, ok := errors.AsType[*app.Error](err); ok {
+		return e
+	}
+	return app.Errorf(app.CodeInternal, "cannot reach the daemon: %w", fmt.Errorf("%w: %w", errBroken, err)).
+		WithHint("%s may say why", c.home+"/daemon.log")
+}

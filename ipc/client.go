@@ -1,0 +1,102 @@
+package ipc
+
+import (
+	"context"
+	"iter"
+	"net"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"gpm/app"
+)
+
+// How long a call waits for its whole answer. The detailed ones read /proc for every
+// process of a tree, of which there may be thousands.
+const (
+	quickCall  = 5 * time.Second
+	listCall   = 15 * time.Second
+	detailCall = 60 * time.Second
+)
+
+// Client talks to the daemon of one home. It is safe for concurrent use.
+type Client struct {
+	home    string
+	http    *http.Client
+	version atomic.Pointer[string]
+}
+
+// New returns a client for a home. It dials when it is first used.
+func New(home string) *Client {
+	path := Address(home)
+	return &Client{home: home, http: &http.Client{Transport: &http.Transport{
+		DialContext:           func(ctx context.Context, _, _ string) (net.Conn, error) { return Dial(ctx, path) },
+		DisableCompression:    true, // the other end is this machine
+		MaxIdleConnsPerHost:   4,
+		ReadBufferSize:        64 << 10,
+		ResponseHeaderTimeout: 0, // each call has its own deadline
+	}}}
+}
+
+// Close ends idle connections.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// ServerVersion returns the version of the daemon as of its last answer, "" before any.
+func (c *Client) ServerVersion() string {
+	if v := c.version.Load(); v != nil {
+		return *v
+	}
+	return ""
+}
+
+// Ping asks whether the daemon answers.
+func (c *Client) Ping(ctx context.Context) (app.DaemonStatus, error) {
+	return get[app.DaemonStatus](ctx, c, "/v1/ping", nil, wait{"the daemon's answer to a ping", quickCall})
+}
+
+// Daemon returns the state of the daemon and its master.
+func (c *Client) Daemon(ctx context.Context) (app.DaemonStatus, error) {
+	return get[app.DaemonStatus](ctx, c, "/v1/daemon", nil, wait{"the daemon's status", quickCall})
+}
+
+// Kill stops all processes, the daemon and its master.
+func (c *Client) Kill(ctx context.Context) iter.Seq2[app.Progress, error] {
+	return stream[app.Progress](ctx, c, post("/v1/daemon/kill", None{}), "the daemon to stop everything")
+}
+
+// Processes returns what the selectors match, or all.
+func (c *Client) Processes(ctx context.Context, q ListQuery) ([]app.Status, error) {
+	return get[[]app.Status](ctx, c, "/v1/processes", q.values(), wait{"the list of processes", listCall})
+}
+
+// Details returns everything about what the selectors match, or all.
+func (c *Client) Details(ctx context.Context, selectors ...string) ([]app.Detail, error) {
+	q := DetailsQuery{selectors}
+	return get[[]app.Detail](ctx, c, "/v1/details", q.values(), wait{"the details of processes", detailCall})
+}
+
+// History returns past events of what the selectors match, the oldest first.
+func (c *Client) History(ctx context.Context, q HistoryQuery) ([]app.Event, error) {
+	return get[[]app.Event](ctx, c, "/v1/history", q.values(), wait{"the history", listCall})
+}
+
+// Start starts targets.
+func (c *Client) Start(ctx context.Context, req app.StartRequest) iter.Seq2[app.Progress, error] {
+	return stream[app.Progress](ctx, c, post("/v1/start", req), "the start of "+strings.Join(req.Targets, ", "))
+}
+
+// Do applies an action to processes.
+func (c *Client) Do(ctx context.Context, req app.ActionRequest) iter.Seq2[app.Progress, error] {
+	return stream[app.Progress](ctx, c, post("/v1/actions", req), "the "+string(req.Action))
+}
+
+// Events returns events of the past and, with Follow, those to come until ctx ends.
+func (c *Client) Events(ctx context.Context, q EventQuery) iter.Seq2[app.Event, error] {
+	return stream[app.Event](ctx, c, call{http.MethodGet, "/v1/events", q.values(), nil}, "events")
+}
+
+// Logs returns lines of the log files and, with Follow, those to come until ctx ends.
+func (c *Client) Logs(ctx context.Context, q app.LogQuery) iter.Seq2[app.LogLine, error] {
+	return stream[app.LogLine](ctx, c, post("/v1/logs", q), "log lines")
+}

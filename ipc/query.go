@@ -1,0 +1,116 @@
+package ipc
+
+import (
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"gpm/app"
+)
+
+// ListQuery is the query of GET /v1/processes: ?sel=a&sel=b&usage=1. No selector means all.
+type ListQuery struct {
+	Selectors []string
+	Usage     bool // fill Status.Usage
+}
+
+// DetailsQuery is the query of GET /v1/details: ?sel=a.
+type DetailsQuery struct{ Selectors []string }
+
+// EventQuery is the query of GET /v1/events: ?since=SEQ&follow=1&last=N.
+type EventQuery struct {
+	Since  uint64 // only events after this one
+	Last   int    // at most so many of the past; 0 = all since Since
+	Follow bool
+}
+
+// HistoryQuery is the query of GET /v1/history: ?sel=a&last=N.
+type HistoryQuery struct {
+	Selectors []string
+	Last      int // at most so many, the newest; 0 = all
+}
+
+func (q ListQuery) values() url.Values {
+	v := selectors(q.Selectors)
+	if q.Usage {
+		v.Set("usage", "1")
+	}
+	return v
+}
+
+func (q *ListQuery) fromQuery(r *http.Request) error {
+	p := params{values: r.URL.Query()}
+	*q = ListQuery{Selectors: p.values["sel"], Usage: p.flag("usage")}
+	return p.err
+}
+
+func (q DetailsQuery) values() url.Values { return selectors(q.Selectors) }
+
+func (q *DetailsQuery) fromQuery(r *http.Request) error {
+	*q = DetailsQuery{Selectors: r.URL.Query()["sel"]}
+	return nil
+}
+
+func (q EventQuery) values() url.Values {
+	v := url.Values{"since": {strconv.FormatUint(q.Since, 10)}, "last": {strconv.Itoa(q.Last)}}
+	if q.Follow {
+		v.Set("follow", "1")
+	}
+	return v
+}
+
+func (q *EventQuery) fromQuery(r *http.Request) error {
+	p := params{values: r.URL.Query()}
+	*q = EventQuery{Since: p.number("since"), Last: int(p.number("last")), Follow: p.flag("follow")}
+	return p.err
+}
+
+func (q HistoryQuery) values() url.Values {
+	v := selectors(q.Selectors)
+	v.Set("last", strconv.Itoa(q.Last))
+	return v
+}
+
+func (q *HistoryQuery) fromQuery(r *http.Request) error {
+	p := params{values: r.URL.Query()}
+	*q = HistoryQuery{Selectors: p.values["sel"], Last: int(p.number("last"))}
+	return p.err
+}
+
+func selectors(list []string) url.Values {
+	v := url.Values{}
+	if len(list) > 0 {
+		v["sel"] = list
+	}
+	return v
+}
+
+// params reads a query and keeps the first error.
+type params struct {
+	values url.Values
+	err    error
+}
+
+func (p *params) number(name string) uint64 {
+	s := p.values.Get(name)
+	if s == "" {
+		return 0
+	}
+	n, err := strconv.ParseUint(s, 10, 63)
+	if err != nil && p.err == nil {
+		p.err = app.Errorf(app.CodeInvalid, "cannot read %s=%q: not a number of at least 0", name, s)
+	}
+	return n
+}
+
+func (p *params) flag(name string) bool {
+	s := p.values.Get(name)
+	if s == "" {
+		return false
+	}
+	yes, err := strconv.ParseBool(s)
+	if err != nil && p.err == nil {
+		p.err = app.Errorf(app.CodeInvalid, "cannot read %s=%q: not 0 or 1", name, s)
+	}
+	return yes
+}
