@@ -1,0 +1,104 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"gpm/app"
+	"gpm/ipc"
+)
+
+// selectorsUse is how commands that act on processes are called.
+const selectorsUse = "<id|name|namespace|/regex/|all>..."
+
+// newActionCommand is the common part of the commands that act on processes.
+func newActionCommand(c *cli, name, short string, run func(cmd *cobra.Command, args []string) error) *cobra.Command {
+	return &cobra.Command{
+		Use:               name + " " + selectorsUse,
+		Short:             short,
+		Args:              arguments(1, -1, selectorsUse),
+		ValidArgsFunction: c.completeNames,
+		RunE:              run,
+	}
+}
+
+func (c *cli) completeNames(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+	return c.names(cmd.Context()), cobra.ShellCompDirectiveNoFileComp
+}
+
+// act carries out an action and then shows the list.
+func (c *cli) act(ctx context.Context, req app.ActionRequest) error {
+	client, err := c.connect(ctx)
+	if err != nil {
+		return err
+	}
+	if err := c.announce(ctx, client, req); err != nil {
+		return err
+	}
+	return c.finish(ctx, client, c.follow(client.Do(ctx, req)))
+}
+
+// announce says what is about to happen to which processes, in pm2's words; nothing matched is an
+// error before anything is done.
+func (c *cli) announce(ctx context.Context, client *ipc.Client, req app.ActionRequest) error {
+	list, err := client.Processes(ctx, ipc.ListQuery{Selectors: req.Selectors})
+	if err != nil {
+		return err
+	}
+	if len(list) == 0 {
+		c.warn("No process found")
+		return nil
+	}
+	ids := make([]int, len(list))
+	for i, st := range list {
+		ids[i] = st.ID
+	}
+	c.say("Applying action %sProcessId on app [%s](ids: %s)", req.Action, strings.Join(req.Selectors, ", "), jsList(ids))
+	return nil
+}
+
+// finish shows the list after an action, also after one that failed in part.
+func (c *cli) finish(ctx context.Context, client *ipc.Client, err error) error {
+	if _, partly := errors.AsType[reported](err); (err != nil && !partly) || c.silent {
+		return err
+	}
+	if listErr := c.showList(ctx, client, listOptions{}); listErr != nil && err == nil {
+		return listErr
+	}
+	return err
+}
+
+func newStopCommand(c *cli) *cobra.Command {
+	return newActionCommand(c, "stop", "Stop processes, keep them in the list", func(cmd *cobra.Command, args []string) error {
+		return c.act(cmd.Context(), app.ActionRequest{Action: app.ActionStop, Selectors: args})
+	})
+}
+
+func newDeleteCommand(c *cli) *cobra.Command {
+	cmd := newActionCommand(c, "delete", "Stop processes and remove them from the list", func(cmd *cobra.Command, args []string) error {
+		return c.act(cmd.Context(), app.ActionRequest{Action: app.ActionDelete, Selectors: args})
+	})
+	cmd.Aliases = []string{"del"}
+	return cmd
+}
+
+func newResetCommand(c *cli) *cobra.Command {
+	return newActionCommand(c, "reset", "Set the restart counters to zero", func(cmd *cobra.Command, args []string) error {
+		return c.act(cmd.Context(), app.ActionRequest{Action: app.ActionReset, Selectors: args})
+	})
+}
+
+func newSignalCommand(c *cli) *cobra.Command {
+	return &cobra.Command{
+		Use:               "sendSignal <signal> " + selectorsUse,
+		Short:             "Send a signal to processes",
+		Args:              arguments(2, -1, "<signal> "+selectorsUse),
+		ValidArgsFunction: c.completeNames,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.act(cmd.Context(), app.ActionRequest{Action: app.ActionSignal, Signal: normaliseSignal(args[0]), Selectors: args[1:]})
+		},
+	}
+}

@@ -1,0 +1,149 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+
+	"gpm/app"
+	"gpm/ipc"
+)
+
+// cli is what every command shares: where it prints, and which daemon it talks to.
+type cli struct {
+	out, err io.Writer
+	screen   screen // of out
+	errStyle bool   // err takes colours
+
+	homeFlag string
+	silent   bool
+	noColour bool
+
+	daemon *ipc.Client // nil before the first use
+}
+
+func newCLI(stdout, stderr io.Writer) *cli {
+	return &cli{out: stdout, err: stderr, screen: screenOf(stdout), errStyle: screenOf(stderr).terminal}
+}
+
+func (c *cli) close() {
+	if c.daemon == nil {
+		return
+	}
+	if v := c.daemon.ServerVersion(); v != "" && v != app.Version {
+		c.warn("the daemon is of version %s, this command of %s", v, app.Version)
+	}
+	c.daemon.Close()
+}
+
+// paint returns the colours for out.
+func (c *cli) paint() painter { return painter(c.screen.terminal && c.coloured()) }
+
+func (c *cli) coloured() bool { return !c.noColour && os.Getenv("NO_COLOR") == "" }
+
+// say prints a message on the way to a result.
+func (c *cli) say(format string, args ...any) {
+	if c.silent {
+		return
+	}
+	line := fmt.Sprintf(format, args...)
+	if c.screen.terminal && c.screen.width > 0 {
+		line = cut(line, c.screen.width-len("[gpm] "))
+	}
+	fmt.Fprintln(c.out, c.paint().paint(green, "[gpm]")+" "+line)
+}
+
+func (c *cli) warn(format string, args ...any) {
+	c.complain("[gpm][WARN]", yellow, fmt.Sprintf(format, args...))
+}
+
+func (c *cli) complain(prefix string, s style, text string) {
+	fmt.Fprintln(c.err, painter(c.errStyle && c.coloured()).paint(s, prefix)+" "+text)
+}
+
+// fail prints an error and what can be done about it.
+func (c *cli) fail(err error) {
+	if _, ok := errors.AsType[reported](err); ok {
+		return
+	}
+	if errors.Is(err, context.Canceled) {
+		err = errors.New("interrupted; what was asked for may still be going on")
+	}
+	e := app.AsError(err)
+	c.complain("[gpm][ERROR]", red, e.Message)
+	if e.Hint != "" {
+		c.complain("[gpm][INFO]", cyan, e.Hint)
+	}
+}
+
+// printJSON prints a value on one line.
+func (c *cli) printJSON(v any) error {
+	enc := json.NewEncoder(c.out)
+	enc.SetEscapeHTML(false)
+	return enc.Encode(v)
+}
+
+// style is a colour or the like.
+type style string
+
+// The styles, as SGR codes of ECMA-48.
+const (
+	plain  style = ""
+	bold   style = "1"
+	grey   style = "90"
+	red    style = "31"
+	green  style = "32"
+	yellow style = "33"
+	blue   style = "34"
+	cyan   style = "36"
+	head   style = "1;36" // bold cyan
+)
+
+// painter colours text, or does not.
+type painter bool
+
+func (p painter) paint(s style, text string) string {
+	if !p || s == plain || text == "" {
+		return text
+	}
+	return "\x1b[" + string(s) + "m" + text + "\x1b[0m"
+}
+
+// screen is what a writer is connected to.
+type screen struct {
+	terminal bool
+	width    int // columns; 0 = not known
+}
+
+func screenOf(w io.Writer) screen {
+	f, ok := w.(*os.File)
+	if !ok {
+		return screen{}
+	}
+	width, ok := terminalWidth(f)
+	return screen{terminal: ok, width: width}
+}
+
+// jsList prints numbers as JavaScript would, as pm2's users know it: [ 0, 1 ].
+func jsList(ids []int) string {
+	if len(ids) == 0 {
+		return "[]"
+	}
+	words := make([]string, len(ids))
+	for i, id := range ids {
+		words[i] = strconv.Itoa(id)
+	}
+	return "[ " + strings.Join(words, ", ") + " ]"
+}
+
+// aside prints a message beside the result: on stderr, so that a result that is read by a program stays whole.
+func (c *cli) aside(format string, args ...any) {
+	if !c.silent {
+		c.complain("[gpm]", green, fmt.Sprintf(format, args...))
+	}
+}

@@ -1,0 +1,182 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"gpm/app"
+)
+
+type describeOptions struct {
+	json   bool
+	reveal bool
+}
+
+func newDescribeCommand(c *cli) *cobra.Command {
+	var o describeOptions
+	cmd := &cobra.Command{
+		Use:               "describe <id|name|namespace>...",
+		Aliases:           []string{"desc", "info", "show"},
+		Short:             "Show everything about processes",
+		Args:              arguments(1, -1, "<id|name|namespace>"),
+		ValidArgsFunction: c.completeNames,
+		RunE:              func(cmd *cobra.Command, args []string) error { return describeFunc(c, cmd, args, o) },
+	}
+	cmd.Flags().BoolVar(&o.json, "json", false, "print JSON")
+	cmd.Flags().BoolVar(&o.reveal, "reveal", false, "show values that look like secrets")
+	return cmd
+}
+
+func describeFunc(c *cli, cmd *cobra.Command, args []string, o describeOptions) error {
+	client, err := c.connect(cmd.Context())
+	if err != nil {
+		return err
+	}
+	details, err := client.Details(cmd.Context(), args...)
+	if errors.Is(err, app.ErrNotFound) && len(args) == 1 {
+		c.warn("%s doesn't exist", args[0])
+		return reported{}
+	}
+	if err != nil {
+		return err
+	}
+	details = maskAll(details, o.reveal)
+	if o.json {
+		return c.printJSON(details)
+	}
+	for _, d := range details {
+		if err := c.describe(d, o.reveal); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *cli) describe(d app.Detail, reveal bool) error {
+	sections := []section{
+		{fmt.Sprintf("Describing process with id %d - name %s", d.ID, clean(d.Name)), describeRows(d, time.Now())},
+		{"Code metrics value", usageRows(d.Status)},
+		{"Divergent env variables from local env", divergentRows(d.Spec.Env, os.Environ(), reveal)},
+	}
+	for _, s := range sections {
+		if err := c.printSection(s); err != nil {
+			return err
+		}
+	}
+	_, err := fmt.Fprintf(c.out, " gpm logs %d shows its output, gpm why %d how it lived and died\n", d.ID, d.ID)
+	return err
+}
+
+// section is a small table of names and values under a title.
+type section struct {
+	title string
+	rows  [][2]string
+}
+
+func (c *cli) printSection(s section) error {
+	if len(s.rows) == 0 {
+		return nil
+	}
+	t := table{columns: []column{{}, {}}}
+	for _, row := range s.rows {
+		t.rows = append(t.rows, []cell{{row[0], head}, {clean(row[1]), valueStyle(row)}})
+	}
+	if over := t.width() - c.screen.width; c.screen.width > 0 && over > 0 {
+		t.columns[1].most = max(10, t.widths()[1]-over)
+	}
+	fmt.Fprintf(c.out, " %s\n", c.paint().paint(bold, s.title))
+	return t.draw(c.out, c.paint())
+}
+
+func valueStyle(row [2]string) style {
+	var s app.State
+	if row[0] != "status" || s.UnmarshalText([]byte(row[1])) != nil {
+		return plain
+	}
+	return stateStyle(s)
+}
+
+// describeRows are pm2's fields, and what gpm knows besides.
+func describeRows(d app.Detail, now time.Time) [][2]string {
+	s, p := d.Spec, d.Spec.Policy
+	rows := [][2]string{
+		{"status", d.State.String()}, {"reason", d.Reason}, {"name", d.Name}, {"namespace", d.Namespace}, {"version", orNA(d.Version)},
+		{"restarts", fmt.Sprint(d.Restarts)}, {"uptime", shownUptime(d.Status, now)}, {"last exit", lastExit(d.Exit)},
+		{"next start", nextStart(d.Deadline, now)},
+		{"script path", orNA(s.Script)}, {"script args", orNA(strings.Join(s.Args, " "))},
+		{"error log path", orNA(d.ErrLog)}, {"out log path", orNA(d.OutLog)}, {"pid path", orNA(d.PidFile)},
+		{"interpreter", orNA(s.Interpreter)}, {"interpreter args", orNA(strings.Join(s.InterpreterArgs, " "))},
+		{"executed", strings.Join(d.Argv, " ")},
+		{"script id", fmt.Sprint(d.ID)}, {"pid", fmt.Sprint(d.PID)}, {"exec cwd", orNA(s.Cwd)}, {"exec mode", string(d.Mode) + "_mode"},
+		{"user", d.User}, {"node env", orNA(s.Env["NODE_ENV"])}, {"watch & reload", tick(d.Watching)}, {"autorestart", tick(!p.NoAutorestart)},
+		{"stop", fmt.Sprintf("%s, SIGKILL after %s", p.KillSignal, span(p.KillTimeout))},
+		{"unstable restarts", fmt.Sprint(d.Unstable)}, {"created at", d.Created.UTC().Format("2006-01-02T15:04:05.000Z")},
+	}
+	return slices.DeleteFunc(rows, func(r [2]string) bool { return r[1] == "" })
+}
+
+func lastExit(e *app.Exit) string {
+	if e == nil {
+		return ""
+	}
+	return fmt.Sprintf("%s at %s", exitWords(*e), moment(e.At))
+}
+
+func nextStart(deadline, now time.Time) string {
+	if deadline.IsZero() || !deadline.After(now) {
+		return ""
+	}
+	return "in " + span(deadline.Sub(now))
+}
+
+func usageRows(s app.Status) [][2]string {
+	if s.Usage == nil {
+		return nil
+	}
+	u := *s.Usage
+	rows := [][2]string{
+		{"CPU", percent(u.CPU)}, {"CPU time", span(time.Duration(u.CPUTimeMS) * time.Millisecond)}, {"Memory (RSS)", size(u.RSS)},
+		{"Processes", fmt.Sprint(u.Processes)}, {"Threads", fmt.Sprint(u.Threads)},
+	}
+	for _, r := range []struct {
+		name  string
+		value int64
+	}{{"Memory (PSS)", u.PSS}, {"Heap", u.Heap}, {"Read from disk", u.ReadIO}, {"Written to disk", u.WriteIO}} {
+		if r.value > 0 {
+			rows = append(rows, [2]string{r.name, size(r.value)})
+		}
+	}
+	if u.Files > 0 {
+		rows = append(rows, [2]string{"Open files", fmt.Sprint(u.Files)})
+	}
+	return rows
+}
+
+// divergentRows are the variables that the process and this shell both have, with different values.
+func divergentRows(env map[string]string, environ []string, reveal bool) [][2]string {
+	here := mergeEnviron(environ, nil)
+	if !reveal {
+		here = maskEnv(here)
+	}
+	var rows [][2]string
+	for name, value := range env {
+		if mine, ok := here[name]; ok && mine != value && name != "_" {
+			rows = append(rows, [2]string{name, value})
+		}
+	}
+	slices.SortFunc(rows, func(a, b [2]string) int { return strings.Compare(a[0], b[0]) })
+	return rows
+}
+
+func tick(yes bool) string {
+	if yes {
+		return "✔"
+	}
+	return "✘"
+}

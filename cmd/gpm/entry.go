@@ -1,0 +1,39 @@
+package main
+
+import (
+	"fmt"
+	"io"
+)
+
+// entry runs the processes behind the commands, without the machinery of the command line: a
+// master should stay small. ok is false for anything that is a command.
+//
+//	gpm master --home H    the parent of every worker
+//	gpm daemon --home H    the brain; its master starts it
+//	gpm exec-worker …      a worker, between fork and exec
+func entry(args []string, stderr io.Writer) (code int, ok bool) {
+	if len(args) == 0 {
+		return 0, false
+	}
+	home := ""
+	if len(args) == 3 && args[1] == "--home" {
+		home = args[2]
+	}
+	switch {
+	case args[0] == "master" && home != "":
+		return exitCode(stderr, runMaster(home)), true
+	case args[0] == "daemon" && home != "":
+		return exitCode(stderr, runDaemon(home)), true
+	case args[0] == "exec-worker":
+		return exitCode(stderr, execWorker(args[1:])), true
+	}
+	return 0, false
+}
+
+func exitCode(stderr io.Writer, err error) int {
+	if err == nil {
+		return 0
+	}
+	fmt.Fprintln(stderr, err)
+	return 1
+}

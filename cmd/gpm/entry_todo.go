@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"gpm/app"
+	"gpm/daemon"
+	"gpm/master"
+)
+
+// runMaster holds the lock on the home for as long as it lives, see adoptLock.
+func runMaster(home string) error {
+	lock, ok, err := adoptLock(home)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return app.Errorf(app.CodeConflict, "cannot start a master of %s: one runs already", home)
+	}
+	defer lock.Close()
+	exe, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	return master.Run(context.Background(), master.Config{
+		Home:       home,
+		Daemon:     master.Command{Path: exe, Argv: []string{"gpm", "daemon", "--home", home}, Env: os.Environ(), Dir: "/"},
+		Output:     filepath.Join(home, daemonLog),
+		Trampoline: []string{exe, "exec-worker"},
+		Log:        slog.New(slog.NewTextHandler(os.Stderr, nil)),
+	})
+}
+
+// runDaemon serves a home until its master ends it. SIGTERM makes it leave everything to the next
+// daemon. When the master has died it starts another, which finds what is left running.
+func runDaemon(home string) error {
+	started := time.Now()
+	conn, err := master.Inherited()
+	if err != nil {
+		return err
+	}
+	var check atomic.Pointer[func()]
+	link := master.Dial(conn, func() {
+		if f := check.Load(); f != nil {
+			(*f)()
+		}
+	})
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	defer stop()
+	err = daemon.Run(ctx, daemon.Config{
+		Home: home, Host: link, Started: started,
+		Log:     slog.New(slog.NewTextHandler(os.Stderr, nil)),
+		Healthy: func(f func()) { check.Store(&f) },
+	})
+	err = errors.Join(err, link.Close())
+	if errors.Is(err, daemon.ErrMasterGone) {
+		return errors.Join(err, succeed(home))
+	}
+	return err
+}
+
+// succeed starts a master in the place of one that died, unless somebody has done so already.
+func succeed(home string) error {
+	lock, ok, err := lockHome(home)
+	if err != nil || !ok {
+		return err
+	}
+	defer lock.Close()
+	p, err := spawnMaster(home, lock)
+	if err != nil {
+		return err
+	}
+	return p.Release()
+}
+
+func execWorker(args []string) error { return master.Trampoline(args) }

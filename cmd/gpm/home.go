@@ -1,0 +1,58 @@
+package main
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"gpm/app"
+)
+
+// home returns the absolute path of the home: --home, GPM_HOME or ~/.gpm.
+func (c *cli) home() (string, error) {
+	dir := c.homeFlag
+	if dir == "" {
+		dir = os.Getenv("GPM_HOME")
+	}
+	if dir == "" {
+		user, err := os.UserHomeDir()
+		if err != nil {
+			return "", app.Errorf(app.CodeInvalid, "cannot find the gpm home: %w", err).
+				WithHint("set GPM_HOME or give --home")
+		}
+		dir = filepath.Join(user, ".gpm")
+	}
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return "", app.Errorf(app.CodeInvalid, "cannot use %s as the gpm home: %w", dir, err)
+	}
+	return abs, nil
+}
+
+// prepareHome makes a home, or checks that one can be used: whoever can write to it decides what
+// its daemon runs.
+func prepareHome(home string) error {
+	if err := os.MkdirAll(home, 0o700); err != nil {
+		if info, statErr := os.Stat(home); statErr == nil && !info.IsDir() {
+			err = errors.New("it is a file")
+		}
+		return homeError(home, err)
+	}
+	info, err := os.Stat(home)
+	if err != nil {
+		return homeError(home, err)
+	}
+	if err := checkHome(home, info); err != nil {
+		return homeError(home, err)
+	}
+	return nil
+}
+
+func homeError(home string, err error) error {
+	if pathErr, ok := errors.AsType[*fs.PathError](err); ok {
+		err = pathErr.Err // the path is said already
+	}
+	return app.Errorf(app.CodeInvalid, "cannot use %s as the gpm home: %w", home, err).
+		WithHint("set GPM_HOME or --home to a directory of your own")
+}

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"gpm/app"
+	"gpm/ipc"
+)
+
+type listOptions struct {
+	sort  string
+	mini  bool
+	watch bool
+	json  bool
+}
+
+func newListCommand(c *cli) *cobra.Command {
+	var o listOptions
+	cmd := &cobra.Command{
+		Use:     "list",
+		Aliases: []string{"ls", "l", "ps", "status"},
+		Short:   "Show all processes",
+		Args:    arguments(0, 0, ""),
+		RunE:    func(cmd *cobra.Command, _ []string) error { return listFunc(c, cmd.Context(), o) },
+	}
+	cmd.Flags().StringVar(&o.sort, "sort", "name", "order by `field[:asc|desc]`: name, namespace, id, pid, cpu, memory, uptime, status, restarts")
+	cmd.Flags().BoolVarP(&o.mini, "mini-list", "m", false, "plain text, a block for each process")
+	cmd.Flags().BoolVar(&o.watch, "watch", false, "show it again and again")
+	cmd.Flags().BoolVar(&o.json, "json", false, "print JSON")
+	return cmd
+}
+
+func listFunc(c *cli, ctx context.Context, o listOptions) error {
+	if _, err := parseOrder(o.sort); err != nil {
+		return err
+	}
+	client, err := c.connect(ctx)
+	if err != nil {
+		return err
+	}
+	switch {
+	case o.watch:
+		return c.watchList(ctx, client, o)
+	case o.mini:
+		return c.miniList(ctx, client, o)
+	}
+	return c.showList(ctx, client, o)
+}
+
+// showList prints the list as a table or as JSON.
+func (c *cli) showList(ctx context.Context, client *ipc.Client, o listOptions) error {
+	list, err := sortedList(ctx, client, o)
+	if err != nil {
+		return err
+	}
+	if o.json {
+		return c.printJSON(list)
+	}
+	return processTable(list, c.screen.width, time.Now()).draw(c.out, c.paint())
+}
+
+func sortedList(ctx context.Context, client *ipc.Client, o listOptions) ([]app.Status, error) {
+	by, err := parseOrder(o.sort)
+	if err != nil {
+		return nil, err
+	}
+	list, err := client.Processes(ctx, ipc.ListQuery{Usage: true})
+	sortBy(by, list, itself)
+	return list, err
+}
+
+// watchPause is pm2's.
+const watchPause = 900 * time.Millisecond
+
+// watchList shows the list until it is interrupted.
+func (c *cli) watchList(ctx context.Context, client *ipc.Client, o listOptions) error {
+	ticker := time.NewTicker(watchPause)
+	defer ticker.Stop()
+	for {
+		if c.screen.terminal {
+			fmt.Fprint(c.out, "\x1b[H\x1b[2J")
+		}
+		fmt.Fprintln(c.out, moment(time.Now()))
+		if err := c.showList(ctx, client, o); err != nil {
+			return unlessInterrupted(ctx, err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+	}
+}
+
+// unlessInterrupted forgets an error that comes of the user's ctrl-c: it is how such a command ends.
+func unlessInterrupted(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+func (c *cli) miniList(ctx context.Context, client *ipc.Client, o listOptions) error {
+	by, err := parseOrder(o.sort)
+	if err != nil {
+		return err
+	}
+	list, err := client.Details(ctx)
+	if err != nil {
+		return err
+	}
+	sortBy(by, list, func(d app.Detail) app.Status { return d.Status })
+	if o.json {
+		return c.printJSON(maskAll(list, false))
+	}
+	for _, d := range list {
+		writeMini(c.out, d, time.Now())
+	}
+	return nil
+}
+
+func writeMini(w io.Writer, d app.Detail, now time.Time) {
+	u := usageOf(d.Status)
+	fmt.Fprintf(w, "+--- %s\n", clean(d.Name))
+	for _, row := range [][2]string{
+		{"namespace", d.Namespace}, {"version", orNA(d.Version)}, {"pid", fmt.Sprint(d.PID)}, {"gpm id", fmt.Sprint(d.ID)},
+		{"status", d.State.String()}, {"mode", string(d.Mode)}, {"restarted", fmt.Sprint(d.Restarts)}, {"uptime", shownUptime(d.Status, now)},
+		{"memory usage", size(u.RSS)}, {"error log", d.ErrLog}, {"watching", yesNo(d.Watching)}, {"PID file", d.PidFile},
+	} {
+		fmt.Fprintf(w, "%s : %s\n", row[0], clean(row[1]))
+	}
+}

@@ -1,0 +1,170 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"gpm/app"
+)
+
+type logsOptions struct {
+	lines     int
+	raw       bool
+	onlyErr   bool
+	onlyOut   bool
+	json      bool
+	nostream  bool
+	timestamp bool
+}
+
+func newLogsCommand(c *cli) *cobra.Command {
+	var o logsOptions
+	cmd := &cobra.Command{
+		Use:               "logs [id|name|namespace|/regex/]...",
+		Aliases:           []string{"log"},
+		Short:             "Show the output of processes, as it comes",
+		ValidArgsFunction: c.completeNames,
+		RunE:              func(cmd *cobra.Command, args []string) error { return logsFunc(c, cmd.Context(), args, o) },
+	}
+	f := cmd.Flags()
+	f.IntVar(&o.lines, "lines", 15, "how `many` of the last lines of each file; -1 is all")
+	f.BoolVar(&o.raw, "raw", false, "nothing but the text")
+	f.BoolVar(&o.onlyErr, "err", false, "stderr only")
+	f.BoolVar(&o.onlyOut, "out", false, "stdout only")
+	f.BoolVar(&o.json, "json", false, "a JSON object a line")
+	f.BoolVar(&o.nostream, "nostream", false, "do not wait for more")
+	f.BoolVar(&o.timestamp, "timestamp", false, "the time before each line, where it is known")
+	return cmd
+}
+
+func logsFunc(c *cli, ctx context.Context, args []string, o logsOptions) error {
+	client, err := c.connect(ctx)
+	if err != nil {
+		return err
+	}
+	ctx, stop := c.whileRead(ctx)
+	defer stop()
+	p := &logPrinter{out: &lineWriter{w: c.out}, err: &lineWriter{w: c.err}, paint: c.paint(), options: o}
+	if !o.raw && !o.json && !c.silent {
+		p.title(args)
+	}
+	for line, err := range client.Logs(ctx, logQuery(args, o)) {
+		if err != nil {
+			return unlessInterrupted(ctx, err)
+		}
+		p.print(line)
+		if p.out.err != nil || p.err.err != nil {
+			return nil // the reader has enough
+		}
+	}
+	return nil
+}
+
+func logQuery(args []string, o logsOptions) app.LogQuery {
+	q := app.LogQuery{Selectors: args, Lines: o.lines, Follow: !o.nostream}
+	switch {
+	case o.onlyErr && !o.onlyOut:
+		q.Streams = []app.LogStream{app.Stderr}
+	case o.onlyOut && !o.onlyErr:
+		q.Streams = []app.LogStream{app.Stdout}
+	}
+	return q
+}
+
+// logPrinter prints lines in pm2's form: id|name | text.
+type logPrinter struct {
+	out, err *lineWriter
+	paint    painter
+	options  logsOptions
+	padding  int // the longest name so far
+}
+
+func (p *logPrinter) title(args []string) {
+	what := "all"
+	if len(args) > 0 {
+		what = strings.Join(args, ", ")
+	}
+	lines := fmt.Sprint(p.options.lines)
+	if p.options.lines < 0 {
+		lines = "of all"
+	}
+	fmt.Fprintf(p.out, "%s Tailing last %s lines for [%s] process(es) (change the value with --lines option)\n", p.paint.paint(bold, "[TAILING]"), lines, what)
+}
+
+func (p *logPrinter) print(l app.LogLine) {
+	switch {
+	case p.options.json:
+		p.json(l)
+	case p.options.raw:
+		p.raw(l)
+	case l.File != "":
+		fmt.Fprintln(p.out, p.paint.paint(grey, fmt.Sprintf("%s last %d lines:", l.File, p.options.lines)))
+	default:
+		p.line(l)
+	}
+}
+
+func (p *logPrinter) raw(l app.LogLine) {
+	if l.File != "" {
+		return
+	}
+	to := io.Writer(p.out)
+	if l.Stream == app.Stderr {
+		to = p.err
+	}
+	_, _ = io.WriteString(to, l.Text+"\n") // an error stays in to
+}
+
+func (p *logPrinter) line(l app.LogLine) {
+	name := fmt.Sprintf("%d|%s", l.ID, clean(l.Name))
+	if l.Stream == app.DaemonLog {
+		name = "gpm"
+	}
+	p.padding = max(p.padding, minNameWidth, min(textWidth(name), maxNameWidth))
+	prefix := pad(cut(name, p.padding), p.padding) + " | "
+	if p.options.timestamp && !l.At.IsZero() {
+		prefix = l.At.Local().Format("2006-01-02-15:04:05") + " " + prefix
+	}
+	fmt.Fprintln(p.out, p.paint.paint(streamStyle(l.Stream), prefix)+l.Text)
+}
+
+// The names before log lines are as wide as the longest seen, within these limits.
+const (
+	minNameWidth = 10
+	maxNameWidth = 30
+)
+
+func streamStyle(s app.LogStream) style {
+	switch s {
+	case app.Stderr:
+		return red
+	case app.DaemonLog:
+		return blue
+	}
+	return green
+}
+
+// pm2Line is a line as pm2's --json prints it.
+type pm2Line struct {
+	Message   string `json:"message"`
+	Timestamp string `json:"timestamp,omitempty"`
+	Type      string `json:"type"`
+	ProcessID int    `json:"process_id"`
+	AppName   string `json:"app_name"`
+}
+
+func (p *logPrinter) json(l app.LogLine) {
+	if l.File != "" {
+		return
+	}
+	line := pm2Line{Message: l.Text, Type: string(l.Stream), ProcessID: l.ID, AppName: l.Name}
+	if !l.At.IsZero() {
+		line.Timestamp = l.At.Format(time.RFC3339Nano)
+	}
+	p.out.json(line)
+}

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"gpm/app"
+)
+
+// settings collects what options say about an app.
+type settings struct {
+	spec app.Spec
+	set  app.Fields
+}
+
+// option is one setting on the command line: --name, its shorthand, what it is called in the help, and the
+// field of app.Spec that it sets.
+type option struct {
+	name, short, value, usage string
+	field                     string
+	set                       func(s *app.Spec, text string) error
+}
+
+// options is everything that start and restart can set.
+func options() []option {
+	type S = *app.Spec
+	return []option{
+		{"name", "n", "name", "name of the app", "name", text(func(s S) *string { return &s.Name })},
+		{"namespace", "", "name", "group of apps (default \"default\")", "namespace", text(func(s S) *string { return &s.Namespace })},
+		{"cwd", "", "dir", "working directory", "cwd", path(func(s S) *string { return &s.Cwd })},
+		{"interpreter", "", "program", "what runs the script; none executes it directly", "interpreter", text(func(s S) *string { return &s.Interpreter })},
+		{"interpreter-args", "", "args", "arguments of the interpreter", "interpreter_args", words(func(s S) *[]string { return &s.InterpreterArgs })},
+		{"node-args", "", "args", "the same", "interpreter_args", words(func(s S) *[]string { return &s.InterpreterArgs })},
+		{"instances", "i", "n", "how many; max or 0 is one a CPU, -1 one less", "instances", instances},
+		{"execute-command", "x", "", "fork mode, whatever the program is", "exec_mode", forkMode},
+		{"env", "", "KEY=VALUE", "environment variable (repeatable)", "env", variable},
+		{"filter-env", "", "text", "drop variables whose name contains this (repeatable)", "filter_env", list(func(s S) *[]string { return &s.FilterEnv })},
+		{"output", "o", "file", "log file of stdout", "out_file", path(func(s S) *string { return &s.OutFile })},
+		{"error", "e", "file", "log file of stderr", "error_file", path(func(s S) *string { return &s.ErrorFile })},
+		{"merge-logs", "", "", "one pair of log files for all instances", "merge_logs", toggle(func(s S) *bool { return &s.MergeLogs })},
+		{"disable-logs", "", "", "keep no log files", "disable_logs", toggle(func(s S) *bool { return &s.DisableLogs })},
+		{"pid", "p", "file", "file for the process id", "pid_file", path(func(s S) *string { return &s.PidFile })},
+		{"uid", "", "user", "run as this user", "uid", text(func(s S) *string { return &s.User })},
+		{"gid", "", "group", "run as this group", "gid", text(func(s S) *string { return &s.Group })},
+		{"nice", "", "n", "priority, -20 (high) to 19", "nice", nice},
+		{"rlimit", "", "name=value", "resource limit: nofile=4096, core=0:unlimited (repeatable)", "rlimits", rlimit},
+		{"cpu", "", "list", "CPUs to run on: 0,2-3", "cpus", cpus},
+		{"no-autostart", "", "", "add it to the list, do not start it", "no_autostart", toggle(func(s S) *bool { return &s.NoAutostart })},
+		{"no-autorestart", "", "", "do not restart it when it ends", "policy.no_autorestart", toggle(func(s S) *bool { return &s.Policy.NoAutorestart })},
+		{"max-restarts", "", "n", "unstable runs in a row before it is given up (default 16)", "policy.max_restarts", number(func(s S) *int { return &s.Policy.MaxRestarts })},
+		{"min-uptime", "", "time", "a shorter run is unstable (default 1s)", "policy.min_uptime", duration(func(s S) *time.Duration { return &s.Policy.MinUptime })},
+		{"restart-delay", "", "time", "fixed pause before a restart", "policy.restart_delay", duration(func(s S) *time.Duration { return &s.Policy.RestartDelay })},
+		{"exp-backoff-restart-delay", "", "time", "first pause of a growing series (default 100ms)", "policy.backoff_first", duration(func(s S) *time.Duration { return &s.Policy.BackoffFirst })},
+		{"stop-exit-codes", "", "codes", "exit codes after which it is not restarted: 0,3", "policy.stop_exit_codes", numbers(func(s S) *[]int { return &s.Policy.StopExitCodes })},
+		{"kill-signal", "", "signal", "what asks it to stop (default SIGINT)", "policy.kill_signal", signalName},
+		{"kill-timeout", "k", "time", "pause before SIGKILL (default 5s)", "policy.kill_timeout", duration(func(s S) *time.Duration { return &s.Policy.KillTimeout })},
+		{"no-treekill", "", "", "stop the process only, not its children", "policy.no_treekill", toggle(func(s S) *bool { return &s.Policy.NoTreekill })},
+		{"wait-ready", "", "", "online only after its message \"ready\"", "policy.wait_ready", toggle(func(s S) *bool { return &s.Policy.WaitReady })},
+		{"listen-timeout", "", "time", "how long to wait for readiness (default 3s)", "policy.listen_timeout", duration(func(s S) *time.Duration { return &s.Policy.ListenTimeout })},
+	}
+}
+
+// addSettings gives a command the options above and returns where they are collected.
+func addSettings(cmd *cobra.Command) *settings {
+	s := &settings{set: app.Fields{}}
+	for _, o := range options() {
+		f := cmd.Flags().VarPF(&setting{s, o}, o.name, o.short, o.usage)
+		if o.value == "" {
+			f.NoOptDefVal = "true"
+		}
+	}
+	return s
+}
+
+// setting is an option as pflag wants it.
+type setting struct {
+	to     *settings
+	option option
+}
+
+func (v *setting) String() string { return "" } // defaults are the daemon's
+func (v *setting) Type() string {
+	if v.option.value == "" {
+		return "bool"
+	}
+	return v.option.value
+}
+
+func (v *setting) Set(s string) error {
+	if strings.ContainsRune(s, 0) {
+		return errors.New("it contains a zero byte")
+	}
+	if err := v.option.set(&v.to.spec, s); err != nil {
+		return err
+	}
+	v.to.set[v.option.field] = true
+	return nil
+}

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"iter"
+
+	"gpm/app"
+)
+
+// follow prints the progress of an action. The error is reported{} when processes failed that were
+// named here, and what ended the request otherwise.
+func (c *cli) follow(seq iter.Seq2[app.Progress, error]) error {
+	p := progress{c: c}
+	var ended error
+	for item, err := range seq {
+		p.clear()
+		if err != nil {
+			ended = errors.Join(ended, err)
+			continue
+		}
+		p.take(item)
+		p.count()
+	}
+	p.clear()
+	if ended != nil {
+		return ended
+	}
+	if p.failed > 0 {
+		return reported{}
+	}
+	return nil
+}
+
+// progress is how far an action has come.
+type progress struct {
+	c                   *cli
+	total, done, failed int
+	shown               bool // a counter stands on the last line
+}
+
+func (p *progress) take(item app.Progress) {
+	p.total += item.Total
+	if item.Note != "" {
+		p.c.say("%s", item.Note)
+	}
+	name := ""
+	if item.Status != nil {
+		p.done++
+		name = fmt.Sprintf("[%s](%d) ", item.Status.Name, item.Status.ID)
+	}
+	switch {
+	case item.Error != nil:
+		p.failed++
+		p.c.fail(&app.Error{Code: item.Error.Code, Message: name + item.Error.Message, Hint: item.Error.Hint})
+	case item.Status != nil:
+		p.c.say("%s✓", name)
+	}
+}
+
+// count shows a counter on a terminal while there is something to wait for.
+func (p *progress) count() {
+	if !p.c.screen.terminal || p.c.silent || p.total < 2 || p.done >= p.total {
+		return
+	}
+	fmt.Fprintf(p.c.out, "%d of %s …", p.done, plural(p.total, "process", "processes"))
+	p.shown = true
+}
+
+func (p *progress) clear() {
+	if p.shown {
+		fmt.Fprint(p.c.out, "\r\x1b[K")
+		p.shown = false
+	}
+}

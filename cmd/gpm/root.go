@@ -1,0 +1,107 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+
+	"gpm/app"
+)
+
+// run carries out one command line and returns its exit code: 0, or 1 after any error.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	// A command lives for milliseconds; collecting the garbage of a long list would take a good part of them.
+	debug.SetGCPercent(800)
+	c := newCLI(stdout, stderr)
+	root := newRootCommand(c)
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	c.close()
+	if err != nil {
+		c.fail(err)
+		return 1
+	}
+	return 0
+}
+
+// The groups of commands in the help.
+const (
+	groupAct  = "act"
+	groupRead = "read"
+	groupSelf = "self"
+)
+
+// newRootCommand returns the tree of all commands.
+func newRootCommand(c *cli) *cobra.Command {
+	root := &cobra.Command{
+		Use:           "gpm",
+		Short:         "gpm starts programs, keeps them up, and says what became of them",
+		Version:       app.Version,
+		Args:          cobra.ArbitraryArgs,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		RunE:          func(cmd *cobra.Command, args []string) error { return noCommand(c, cmd, args) },
+	}
+	root.SetOut(c.out)
+	root.SetErr(c.err)
+	root.SetVersionTemplate("{{.Version}}\n")
+	root.SetFlagErrorFunc(flagError)
+	root.PersistentFlags().StringVar(&c.homeFlag, "home", "", "home `directory` of the daemon (default $GPM_HOME or ~/.gpm)")
+	root.PersistentFlags().BoolVarP(&c.silent, "silent", "s", false, "print results and errors only")
+	root.PersistentFlags().BoolVar(&c.noColour, "no-color", false, "no colours; NO_COLOR does the same")
+	root.AddGroup(
+		&cobra.Group{ID: groupAct, Title: "Processes:"},
+		&cobra.Group{ID: groupRead, Title: "What is going on:"},
+		&cobra.Group{ID: groupSelf, Title: "gpm itself:"},
+	)
+	root.SetHelpCommandGroupID(groupSelf)
+	root.SetCompletionCommandGroupID(groupSelf)
+	addGroup(root, groupAct, newStartCommand(c), newStopCommand(c), newRestartCommand(c), newDeleteCommand(c),
+		newResetCommand(c), newSignalCommand(c))
+	addGroup(root, groupRead, newListCommand(c), newJlistCommand(c), newPrettylistCommand(c), newDescribeCommand(c), newLogsCommand(c),
+		newWhyCommand(c), newEventsCommand(c), newIDCommand(c), newPIDCommand(c))
+	addGroup(root, groupSelf, newPingCommand(c), newKillCommand(c), newDaemonCommand(c), newVersionCommand(c))
+	return root
+}
+
+func addGroup(root *cobra.Command, group string, commands ...*cobra.Command) {
+	for _, cmd := range commands {
+		cmd.GroupID = group
+		root.AddCommand(cmd)
+	}
+}
+
+// noCommand answers a command line without a command that we know.
+func noCommand(c *cli, root *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return unknownCommand(root, args[0])
+	}
+	fmt.Fprint(c.out, `usage: gpm <command> [arguments] [options]
+
+  gpm start app.js            start a program and keep it up
+  gpm start app.js -i 4 -- x  four instances, with an argument
+  gpm list                    what runs, and what does not
+  gpm logs web                its output, as it comes
+  gpm why web                 how it lived and died
+  gpm restart|stop|delete web
+
+gpm --help lists all commands, gpm <command> --help their options.
+`)
+	return reported{}
+}
+
+// unknownCommand is the error for a word that is no command below parent.
+func unknownCommand(parent *cobra.Command, name string) error {
+	err := app.Errorf(app.CodeInvalid, "cannot run %q: no such command", parent.CommandPath()+" "+name)
+	var names []string
+	for _, cmd := range parent.Commands() {
+		names = append(append(names, cmd.Name()), cmd.Aliases...)
+	}
+	if near := nearest(name, names); near != "" {
+		return err.WithHint("did you mean %q? %s --help lists the commands", near, parent.CommandPath())
+	}
+	return err.WithHint("%s --help lists the commands", parent.CommandPath())
+}

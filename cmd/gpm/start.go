@@ -1,0 +1,119 @@
+package main
+
+import (
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"gpm/app"
+)
+
+type startOptions struct {
+	*settings
+	force     bool
+	updateEnv bool
+}
+
+func newStartCommand(c *cli) *cobra.Command {
+	var o startOptions
+	cmd := &cobra.Command{
+		Use:   "start <script|program|\"command line\"|name|id>... [-- args]",
+		Short: "Start programs and keep them up",
+		Example: `  gpm start app.js --name web -i max
+  gpm start ./server -- --port 8080
+  gpm start "npm run dev"
+  gpm start python3 --name files -- -m http.server 8000`,
+		ValidArgsFunction: func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+			return c.names(cmd.Context()), cobra.ShellCompDirectiveDefault // files too
+		},
+		RunE: func(cmd *cobra.Command, args []string) error { return startFunc(c, cmd, args, o) },
+	}
+	o.settings = addSettings(cmd)
+	cmd.Flags().BoolVarP(&o.force, "force", "f", false, "start a second copy of a script that runs already")
+	cmd.Flags().BoolVarP(&o.updateEnv, "update-env", "a", false, "an app that exists takes this environment")
+	return cmd
+}
+
+func startFunc(c *cli, cmd *cobra.Command, args []string, o startOptions) error {
+	req, err := startRequest(args, cmd.ArgsLenAtDash(), o, os.Environ())
+	if err != nil {
+		return err
+	}
+	client, err := c.connect(cmd.Context())
+	if err != nil {
+		return err
+	}
+	return c.finish(cmd.Context(), client, c.follow(client.Start(cmd.Context(), req)))
+}
+
+// startRequest makes a request of a command line. dash is the number of arguments before "--", or
+// -1 without one.
+func startRequest(args []string, dash int, o startOptions, environ []string) (app.StartRequest, error) {
+	targets, spec, set := splitTargets(args, dash, o.settings)
+	if len(targets) == 0 {
+		return app.StartRequest{}, app.Errorf(app.CodeInvalid, "cannot start: no script, program or name given").
+			WithHint("gpm start app.js, or gpm start ./server -- its arguments")
+	}
+	if spec.Cwd == "" {
+		dir, err := os.Getwd()
+		if err != nil {
+			return app.StartRequest{}, app.Errorf(app.CodeInvalid, "cannot start: no working directory: %w", err).
+				WithHint("give --cwd")
+		}
+		spec.Cwd = dir
+	}
+	spec.Env = mergeEnviron(environ, spec.Env)
+	if o.updateEnv {
+		set["env"] = true
+	}
+	if err := checkSize(targets, spec); err != nil {
+		return app.StartRequest{}, err
+	}
+	return app.StartRequest{Targets: targets, Spec: spec, Set: set, Force: o.force}, nil
+}
+
+// splitTargets separates what to act on from the program's own arguments.
+func splitTargets(args []string, dash int, s *settings) ([]string, app.Spec, app.Fields) {
+	spec := s.spec
+	if dash < 0 {
+		return args, spec, s.set
+	}
+	spec.Args = args[dash:]
+	s.set["args"] = true
+	return args[:dash], spec, s.set
+}
+
+// mergeEnviron returns an environment as a map, with some variables replaced.
+func mergeEnviron(environ []string, over map[string]string) map[string]string {
+	env := make(map[string]string, len(environ)+len(over))
+	for _, kv := range environ {
+		if name, value, ok := strings.Cut(kv, "="); ok && name != "" { // Windows has names that begin with "="
+			env[name] = value
+		}
+	}
+	for name, value := range over {
+		env[name] = value
+	}
+	return env
+}
+
+// maxProgram is what execve(2) takes by default of arguments and environment together.
+const maxProgram = 2 << 20
+
+// checkSize refuses what could never be executed before it is sent anywhere.
+func checkSize(targets []string, spec app.Spec) error {
+	arguments, environment := 0, 0
+	for _, s := range append(append(targets[:len(targets):len(targets)], spec.Args...), spec.InterpreterArgs...) {
+		arguments += len(s) + 1
+	}
+	for name, value := range spec.Env {
+		environment += len(name) + len(value) + 2
+	}
+	if arguments+environment <= maxProgram {
+		return nil
+	}
+	return app.Errorf(app.CodeInvalid, "cannot start %.40q: arguments (%s) and environment (%s) are more than a program can be given (%s)",
+		targets[0], size(int64(arguments)), size(int64(environment)), size(maxProgram)).
+		WithHint("pass the data in a file")
+}

@@ -1,0 +1,249 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+
+	"gpm/app"
+)
+
+// setter puts the text of an option into a field.
+type setter = func(s *app.Spec, value string) error
+
+func text(field func(*app.Spec) *string) setter {
+	return func(s *app.Spec, value string) error {
+		if strings.TrimSpace(value) == "" {
+			return errors.New("it is empty")
+		}
+		*field(s) = value
+		return nil
+	}
+}
+
+// path makes a path absolute: the daemon lives elsewhere. NULL is pm2's word for no file.
+func path(field func(*app.Spec) *string) setter {
+	return func(s *app.Spec, value string) error {
+		if value == "" || value == "NULL" {
+			*field(s) = value
+			return nil
+		}
+		abs, err := filepath.Abs(value)
+		*field(s) = abs
+		return err
+	}
+}
+
+func list(field func(*app.Spec) *[]string) setter {
+	return func(s *app.Spec, value string) error {
+		*field(s) = append(*field(s), value)
+		return nil
+	}
+}
+
+func words(field func(*app.Spec) *[]string) setter {
+	return func(s *app.Spec, value string) error {
+		split, err := splitWords(value)
+		*field(s) = append(*field(s), split...)
+		return err
+	}
+}
+
+func toggle(field func(*app.Spec) *bool) setter {
+	return func(s *app.Spec, value string) error {
+		yes, err := strconv.ParseBool(value)
+		if err != nil {
+			return errors.New("neither true nor false")
+		}
+		*field(s) = yes
+		return nil
+	}
+}
+
+func number(field func(*app.Spec) *int) setter {
+	return func(s *app.Spec, value string) error {
+		n, err := strconv.Atoi(value)
+		if err != nil || n < 0 {
+			return errors.New("not a number of at least 0")
+		}
+		*field(s) = n
+		return nil
+	}
+}
+
+func numbers(field func(*app.Spec) *[]int) setter {
+	return func(s *app.Spec, value string) error {
+		var out []int
+		for _, word := range strings.FieldsFunc(value, func(r rune) bool { return r == ',' || r == ' ' }) {
+			n, err := strconv.Atoi(word)
+			if err != nil || n < 0 || n > 255 {
+				return fmt.Errorf("%q is no exit code from 0 to 255", word)
+			}
+			out = append(out, n)
+		}
+		*field(s) = append(*field(s), out...)
+		return nil
+	}
+}
+
+func duration(field func(*app.Spec) *time.Duration) setter {
+	return func(s *app.Spec, value string) error {
+		d, err := parseDuration(value)
+		*field(s) = d
+		return err
+	}
+}
+
+// parseDuration reads pm2's plain milliseconds and Go's "1.5s", "2m".
+func parseDuration(s string) (time.Duration, error) {
+	d, err := time.ParseDuration(s)
+	if ms, numErr := strconv.ParseFloat(s, 64); numErr == nil {
+		if math.IsNaN(ms) || math.Abs(ms) > float64(math.MaxInt64/time.Millisecond) {
+			return 0, errors.New("out of range")
+		}
+		d, err = time.Duration(ms*float64(time.Millisecond)), nil
+	}
+	switch {
+	case err != nil:
+		return 0, errors.New("neither milliseconds nor a time like 1.5s")
+	case d < 0:
+		return 0, errors.New("negative")
+	}
+	return d, nil
+}
+
+// instances counts as pm2: 0 and max are one for each CPU, a negative number leaves so many CPUs out.
+func instances(s *app.Spec, value string) error {
+	n, err := strconv.Atoi(value)
+	if value == "max" {
+		n, err = 0, nil
+	}
+	if err != nil || n > maxInstances {
+		return fmt.Errorf("neither max nor a number up to %d", maxInstances)
+	}
+	if n <= 0 {
+		n = max(1, runtime.NumCPU()+n)
+	}
+	s.Instances = n
+	return nil
+}
+
+const maxInstances = 10000
+
+func forkMode(s *app.Spec, value string) error {
+	s.ExecMode = app.Fork
+	return toggle(func(*app.Spec) *bool { return new(bool) })(s, value)
+}
+
+func variable(s *app.Spec, value string) error {
+	name, val, ok := strings.Cut(value, "=")
+	if !ok || name == "" {
+		return errors.New("not KEY=VALUE")
+	}
+	if s.Env == nil {
+		s.Env = map[string]string{}
+	}
+	s.Env[name] = val
+	return nil
+}
+
+func nice(s *app.Spec, value string) error {
+	n, err := strconv.Atoi(value)
+	if err != nil || n < -20 || n > 19 {
+		return errors.New("not a number from -20 to 19")
+	}
+	s.Nice = &n
+	return nil
+}
+
+func rlimit(s *app.Spec, value string) error {
+	name, limit, ok := strings.Cut(value, "=")
+	if !ok || name == "" || limit == "" {
+		return errors.New("not NAME=VALUE or NAME=SOFT:HARD")
+	}
+	if s.Rlimits == nil {
+		s.Rlimits = map[string]string{}
+	}
+	s.Rlimits[name] = limit
+	return nil
+}
+
+// cpus reads a list of CPU numbers and ranges, as taskset(1) does.
+func cpus(s *app.Spec, value string) error {
+	var out []int
+	for _, part := range strings.Split(value, ",") {
+		low, high, isRange := strings.Cut(part, "-")
+		if !isRange {
+			high = low
+		}
+		from, err1 := strconv.Atoi(low)
+		to, err2 := strconv.Atoi(high)
+		if err1 != nil || err2 != nil || from < 0 || to < from || to > maxCPU {
+			return fmt.Errorf("%q is no CPU number or range", part)
+		}
+		for n := from; n <= to; n++ {
+			out = append(out, n)
+		}
+	}
+	s.CPUs = out
+	return nil
+}
+
+// maxCPU is the last CPU that a Linux kernel can be built for.
+const maxCPU = 8191
+
+// signalName takes TERM and SIGTERM, in any case.
+func signalName(s *app.Spec, value string) error {
+	s.Policy.KillSignal = normaliseSignal(value)
+	return nil
+}
+
+// normaliseSignal leaves a number, and what makes no sense, to the daemon.
+func normaliseSignal(value string) string {
+	name := strings.ToUpper(strings.TrimSpace(value))
+	if _, err := strconv.Atoi(name); err == nil || strings.HasPrefix(name, "SIG") {
+		return name
+	}
+	return "SIG" + name
+}
+
+// splitWords splits at spaces that are not quoted; a backslash keeps what follows it.
+func splitWords(s string) ([]string, error) {
+	var out []string
+	var word strings.Builder
+	quote, inWord, escaped := rune(0), false, false
+	for _, r := range s {
+		switch {
+		case escaped:
+			word.WriteRune(r)
+			escaped = false
+		case r == '\\' && quote != '\'':
+			escaped, inWord = true, true
+		case quote != 0 && r == quote:
+			quote = 0
+		case quote == 0 && (r == '"' || r == '\''):
+			quote, inWord = r, true
+		case quote == 0 && (r == ' ' || r == '\t' || r == '\n'):
+			if inWord {
+				out = append(out, word.String())
+				word.Reset()
+			}
+			inWord = false
+		default:
+			word.WriteRune(r)
+			inWord = true
+		}
+	}
+	if quote != 0 || escaped {
+		return nil, errors.New("a quote is not closed")
+	}
+	if inWord {
+		out = append(out, word.String())
+	}
+	return out, nil
+}
