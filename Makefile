@@ -1,0 +1,65 @@
+# demo and build need Go alone. check and test install node, python3 and a C
+# compiler (race detector) from Debian where they are missing; bench needs npm.
+
+.PHONY: demo build test check fmt vet lint deadcode licences race fuzz bench deps clean
+
+# A clone that belongs to somebody else makes git fail, and stamping with it.
+export GOFLAGS := $(GOFLAGS) -buildvcs=false
+
+PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 freebsd/amd64
+FUZZTIME  ?= 5s
+# The linters' hundreds of dependencies stay out of gpm's own go.mod.
+TOOL      := go tool -modfile=tools/go.mod
+
+demo: build
+	@sh testprog/demo.sh bin/gpm
+
+build:
+	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o bin/gpm ./cmd/gpm
+
+test: deps
+	go test -count=1 -timeout=10m ./...
+
+check: fmt vet lint deadcode licences race
+
+fmt:
+	@files=$$(gofmt -l .); if [ -n "$$files" ]; then echo "not gofmt-ed:"; echo "$$files"; exit 1; fi
+
+vet:
+	@for p in $(PLATFORMS); do \
+		echo "go vet for $$p"; \
+		GOOS=$${p%/*} GOARCH=$${p#*/} CGO_ENABLED=0 go vet ./... || exit 1; \
+	done
+	go -C tools vet ./...
+
+lint:
+	$(TOOL) golangci-lint run ./...
+	cd tools && go tool golangci-lint run -c ../.golangci.yml ./...
+
+deadcode:
+	@echo "deadcode -test ./..."; out=$$($(TOOL) deadcode -test ./...) || exit 1; \
+	if [ -n "$$out" ]; then echo "$$out"; exit 1; fi
+
+licences:
+	go -C tools test ./...
+	go -C tools run ./licences ..
+
+race: deps
+	go test -race -timeout=15m ./...
+
+fuzz:
+	@grep -rl --include='*_test.go' '^func Fuzz' . | while read -r file; do \
+		for f in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\).*/\1/p' "$$file"); do \
+			echo "$$f in $${file%/*}"; \
+			go test -run='^$$' -fuzz="^$$f\$$" -fuzztime=$(FUZZTIME) "$${file%/*}" </dev/null || exit 1; \
+		done; \
+	done
+
+bench:
+	go run ./bench $(BENCH)
+
+deps:
+	@.ci/deps
+
+clean:
+	rm -rf bin
