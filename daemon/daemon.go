@@ -132,7 +132,10 @@ func (d *Daemon) run(ctx context.Context) error {
 func (d *Daemon) end(stop func()) error {
 	d.journal.Event(app.Event{Kind: app.EventDaemonDn, ID: -1})
 	d.leave()
-	err := errors.Join(d.db.Flush(), d.cgroups.Close())
+	err := d.db.Flush()
+	if err := d.cgroups.Close(); err != nil {
+		d.cfg.Log.Warn("Cannot remove the cgroups", "err", err)
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), noteLimit)
 	defer cancel()
 	err = errors.Join(err, d.cfg.Host.Shutdown(ctx))

@@ -58,10 +58,10 @@ func (l *launcher) Launch(ctx context.Context, seq uint64) (proc.Child, error) {
 	l.app.about.Store(&about{plan.Version, plan.User})
 	spawn := plan.Spawn
 	spawn.Key = childKey(l.id, seq)
-	spawn.Cgroup = l.d.cgroups.Make(strconv.Itoa(l.id))
+	spawn.Cgroup = l.d.cgroups.Make(spawn.Key)
 	spawned, err := l.d.cfg.Host.Spawn(ctx, spawn)
 	if err != nil {
-		return nil, spawnError(plan.Program, spec, err)
+		return nil, errors.Join(spawnError(plan.Program, spec, err), l.d.cgroups.Remove(spawn.Key))
 	}
 	child := l.child(spec, seq, spawned)
 	return child, l.writePID(spec, spawned.PID)
@@ -98,7 +98,7 @@ func (l *launcher) child(spec app.Spec, seq uint64, s master.Spawned) proc.Child
 	}
 	if !spec.Policy.NoTreekill {
 		mark := proc.Mark(l.d.cfg.Home, l.id, seq)
-		cfg.Tree = l.d.trees.Tree(s.PID, s.Start, mark, l.d.cgroups.Make(strconv.Itoa(l.id)))
+		cfg.Tree = l.d.trees.Tree(s.PID, s.Start, mark, l.d.cgroups.Make(cfg.Key))
 	}
 	return proc.NewChild(cfg)
 }
@@ -157,9 +157,6 @@ func (d *Daemon) gone(a *application, id int) {
 		d.cfg.Log.Error("Cannot remove a deleted process from the store", "id", id, "err", err)
 	}
 	d.journal.Forget(id)
-	if err := d.cgroups.Remove(strconv.Itoa(id)); err != nil {
-		d.cfg.Log.Warn("Cannot remove a cgroup", "id", id, "err", err)
-	}
 	if err := os.Remove(launch.PidPath(d.cfg.Home, a.spec(), id)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		d.cfg.Log.Warn("Cannot remove the pid file", "id", id, "err", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"gpm/app"
 	"gpm/master"
@@ -16,6 +17,7 @@ import (
 type found struct {
 	seq     uint64
 	spawned master.Spawned
+	started time.Time // zero: not known
 }
 
 // takeOver reconciles what runs (the master's inventory, or the survivors of a dead master) with
@@ -40,7 +42,7 @@ func (d *Daemon) takeOver(ctx context.Context) error {
 	fresh := len(inv.Children) == 0 && len(inv.Notes) == 0 // the master is new: nothing, or a dead one before it
 	children, err := d.claim(ctx, inv.Children)
 	if fresh && err == nil {
-		children, err = d.survivors(ctx, statuses)
+		children, err = d.survivors(ctx, wanted(records), statuses)
 	}
 	if err != nil {
 		return err
@@ -52,6 +54,17 @@ func (d *Daemon) takeOver(ctx context.Context) error {
 		}
 	}
 	return d.endStrangers(ctx, inv.Children)
+}
+
+// wanted is the set of ids that the store knows.
+func wanted(records []store.App) map[int]bool {
+	ids := map[int]bool{}
+	for _, rec := range records {
+		for _, in := range rec.Instances {
+			ids[in.ID] = true
+		}
+	}
+	return ids
 }
 
 // claim attaches to the newest child of each instance.
@@ -69,7 +82,7 @@ func (d *Daemon) claim(ctx context.Context, children []master.Child) (map[int]fo
 		if old, have := out[id]; have {
 			closePipes(old.spawned)
 		}
-		out[id] = found{seq, spawned}
+		out[id] = found{seq, spawned, c.Started}
 	}
 	return out, nil
 }
@@ -114,11 +127,25 @@ func (d *Daemon) resume(a *application, in store.Instance, st app.Status, childr
 		return
 	}
 	delete(children, in.ID)
+	if f.seq == st.Seq && !st.State.HasChild() { // its end is recorded; the daemon died before it was reaped
+		closePipes(f.spawned)
+		d.release(childKey(in.ID, f.seq))
+		a.group.Add(st, a.spec().Policy, nil)
+		return
+	}
 	if f.seq != st.Seq { // spawned just before the daemon died, and not noted
-		st.Seq, st.State = f.seq, app.Launching
+		st.Seq, st.State, st.Since = f.seq, app.Launching, f.started
 	}
 	l := &launcher{d, a, in.ID, in.Slot}
 	a.group.Add(st, a.spec().Policy, l.child(a.spec(), f.seq, f.spawned))
+}
+
+func (d *Daemon) release(key string) {
+	ctx, cancel := context.WithTimeout(context.Background(), noteLimit)
+	defer cancel()
+	if err := d.cfg.Host.Release(ctx, key); err != nil {
+		d.cfg.Log.Error("Cannot release a child", "key", key, "err", err)
+	}
 }
 
 // endStrangers ends children that belong to no instance, or to an incarnation that was replaced.
@@ -147,23 +174,20 @@ func (d *Daemon) isCurrent(id int, seq uint64) bool {
 
 // survivors finds what a dead master left running and has the new one adopt it. What cannot be adopted is
 // ended, so that nothing runs twice.
-func (d *Daemon) survivors(ctx context.Context, statuses map[int]app.Status) (map[int]found, error) {
+func (d *Daemon) survivors(ctx context.Context, wanted map[int]bool, statuses map[int]app.Status) (map[int]found, error) {
 	last, err := d.thisBoot(statuses)
 	if err != nil {
 		return nil, err
 	}
 	out := map[int]found{}
 	all := proc.Survivors(d.cfg.Home, last)
-	for _, s := range all {
-		if f, have := out[s.ID]; !s.Leader || have && f.seq >= s.Seq {
-			continue
-		}
-		spawned, err := d.cfg.Host.Adopt(ctx, childKey(s.ID, s.Seq), s.PID, s.Start)
+	for id, s := range latest(all, wanted) {
+		spawned, err := d.cfg.Host.Adopt(ctx, childKey(id, s.Seq), s.PID, s.Start)
 		if err != nil {
 			d.cfg.Log.Warn("Cannot adopt a survivor; it is ended and started anew", "pid", s.PID, "err", err)
 			continue
 		}
-		out[s.ID] = found{s.Seq, spawned}
+		out[id] = found{seq: s.Seq, spawned: spawned}
 	}
 	for _, s := range all {
 		if f, have := out[s.ID]; have && f.seq == s.Seq {
@@ -174,6 +198,17 @@ func (d *Daemon) survivors(ctx context.Context, statuses map[int]app.Status) (ma
 		}
 	}
 	return out, nil
+}
+
+// latest is the newest child of each instance that is wanted.
+func latest(all []proc.Survivor, wanted map[int]bool) map[int]proc.Survivor {
+	out := map[int]proc.Survivor{}
+	for _, s := range all {
+		if s.Leader && wanted[s.ID] && s.Seq >= out[s.ID].Seq {
+			out[s.ID] = s
+		}
+	}
+	return out
 }
 
 // thisBoot returns the statuses if they are of this boot of the machine: after another one their pids

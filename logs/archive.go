@@ -56,6 +56,7 @@ type archive struct {
 	kind  Compression
 	size  int64 // on disk
 	mod   time.Time
+	id    FileID // only of the live file
 }
 
 func (a archive) path() string { return a.plain + suffixes[a.kind] }

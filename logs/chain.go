@@ -19,8 +19,8 @@ func chainOf(path string) ([]archive, error) {
 		return nil, err
 	}
 	live := archive{plain: path}
-	if st, err := os.Stat(path); err == nil {
-		live.size, live.mod = st.Size(), st.ModTime()
+	if st, err := statPath(path); err == nil {
+		live.size, live.mod, live.id = st.size, st.modTime, st.id
 	}
 	return append(list, live), nil
 }

@@ -19,7 +19,7 @@ type cursor struct {
 	id      FileID
 	pos     int64 // where the next line starts
 	scanned int64 // no newline between pos and here
-	end     int64 // not read beyond; 0 = as far as the file goes
+	end     int64 // the live file is not read beyond; 0 = as far as it goes
 	clock   *clock
 }
 
@@ -124,6 +124,7 @@ func (c *cursor) follow(sc *scratch, emit func(Line) bool) (more bool, err error
 // lines delivers complete lines up to the end of the file or about budget bytes.
 // With last, what is left without a newline is delivered too.
 func (c *cursor) lines(sc *scratch, budget int, last bool, emit func(Line) bool) (more bool, err error) {
+	c.clock.refresh()
 	for budget > 0 {
 		if quiet, err := c.stillOpen(sc); err != nil || quiet && !last {
 			return false, err
@@ -140,9 +141,10 @@ func (c *cursor) lines(sc *scratch, budget int, last bool, emit func(Line) bool)
 		case used > 0:
 			continue
 		case last && len(b) > 0:
+			l := Line{Text: b, End: Open, Off: c.pos}
 			c.pos += int64(len(b))
 			c.scanned = c.pos
-			return !emit(Line{Text: b, End: Open}), nil
+			return !emit(l), nil
 		default:
 			c.scanned = c.pos + int64(len(b))
 			return false, nil
@@ -159,6 +161,7 @@ func (c *cursor) hand(b []byte, limit int, emit func(Line) bool) (used int, goOn
 			return used, true
 		}
 		used += n
+		l.Off = c.pos
 		c.pos += int64(n)
 		c.scanned = c.pos
 		if !emit(l) {
@@ -202,7 +205,7 @@ func (c *cursor) stillOpen(sc *scratch) (bool, error) {
 
 // readAt reads into buf as far as the file, and the cursor's end, go.
 func (c *cursor) readAt(buf []byte, off int64) ([]byte, error) {
-	if c.end > 0 {
+	if c.end > 0 && c.own.live() {
 		buf = buf[:max(0, min(int64(len(buf)), c.end-off))]
 	}
 	n, err := c.src.ReadAt(buf, off)

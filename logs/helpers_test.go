@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 func child(args []string) error {
 	switch args[0] {
 	case "count": // N PREFIX LENGTH: numbered lines through a buffer
-		return countLines(args[1:])
+		return printLines(args[1:])
 	case "flood": // N LENGTH: the same line, as fast as possible
 		return floodLines(args[1:])
 	case "paced": // FILES: a line a millisecond to each of the descriptors from 3, for two seconds
@@ -44,7 +44,7 @@ func child(args []string) error {
 	return fmt.Errorf("unknown role %q", args)
 }
 
-func countLines(args []string) error {
+func printLines(args []string) error {
 	n, length := atoi(args[0]), atoi(args[2])
 	w := bufio.NewWriterSize(os.Stdout, 64<<10)
 	pad := " " + strings.Repeat("x", length) + "\n"

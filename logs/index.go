@@ -107,9 +107,9 @@ func readRecord(r io.ReaderAt, i int64) (record, error) {
 type clock struct {
 	file *os.File // nil = no index
 	n    int64    // records
-	at   int64    // number of the present record
+	at   int64    // number of the present record; negative = none yet
 	cur  record
-	next record // off is math.MaxInt64 after the last
+	next record // unless the present one is the last
 }
 
 // openClock opens the index of a log file; one without has a clock that knows nothing.
@@ -128,12 +128,14 @@ func (c *clock) close() {
 	}
 }
 
-// count looks how many records there are now.
-func (c *clock) count() int64 {
-	if st, err := c.file.Stat(); err == nil {
-		c.n = st.Size() / recordSize
+// refresh looks how many records there are now.
+func (c *clock) refresh() {
+	if c.file == nil {
+		return
 	}
-	return c.n
+	if st, err := c.file.Stat(); err == nil && st.Size()/recordSize != c.n {
+		c.n, c.at = st.Size()/recordSize, -1
+	}
 }
 
 // when returns the arrival time of the byte at off; the zero time when not known.
@@ -141,7 +143,7 @@ func (c *clock) when(off int64) time.Time {
 	if c.file == nil {
 		return time.Time{}
 	}
-	if c.at < 0 || off < c.cur.off || off >= c.next.off || c.at+1 >= c.n {
+	if c.at < 0 || off < c.cur.off || c.at+1 < c.n && off >= c.next.off {
 		c.seek(off)
 	}
 	return c.cur.at
@@ -149,27 +151,23 @@ func (c *clock) when(off int64) time.Time {
 
 // seek finds the last record whose offset is at most off.
 func (c *clock) seek(off int64) {
-	n := c.count()
-	i := int64(sort.Search(int(n), func(i int) bool {
+	i := int64(sort.Search(int(c.n), func(i int) bool {
 		r, err := readRecord(c.file, int64(i))
 		return err != nil || r.off > off
 	}))
 	c.at = i - 1
 	c.cur, _ = readRecord(c.file, i-1)
-	next, err := readRecord(c.file, i)
-	if err != nil {
-		next.off = off + 1 // there may be more by the next time
-	}
-	c.next = next
+	c.next, _ = readRecord(c.file, i)
 }
 
-// offset returns from where on bytes arrived at or after t; the second result is
-// the time of the first record, zero when there is none.
+// offset returns a place before which no byte arrived at or after t; what follows
+// may be somewhat older.
 func (c *clock) offset(t time.Time) int64 {
 	if c.file == nil {
 		return 0
 	}
-	i := sort.Search(int(c.count()), func(i int) bool {
+	c.refresh()
+	i := sort.Search(int(c.n), func(i int) bool {
 		r, err := readRecord(c.file, int64(i))
 		return err != nil || !r.at.Before(t)
 	})

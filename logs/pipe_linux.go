@@ -129,14 +129,14 @@ func (e *engine) toLineEnd(s *Stream, now time.Time) (m moved, goOn bool) {
 	if !due && (k.hold.by != s || k.hold.next == nil) {
 		return m, true
 	}
-	ended := true
 	if k.midLine() {
-		if m, ended = e.finishLine(s, now); m.end != pipeEmpty {
+		m, ended := e.finishLine(s, now)
+		if m.end != pipeEmpty || !due || !ended && !k.overdue() {
 			return m, false
 		}
 	}
-	if !due || !ended && !k.overdue() {
-		return m, false
+	if !due {
+		return m, true
 	}
 	k.rotate(now)
 	if err := k.ready(now); err != nil {

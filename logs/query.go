@@ -5,6 +5,7 @@ import (
 	"context"
 	"iter"
 	"os"
+	"regexp"
 	"slices"
 	"time"
 
@@ -21,13 +22,16 @@ type Source struct {
 
 // Query selects lines of several files.
 type Query struct {
-	Sources []Source // a path that occurs twice is read once, with the first label
-	Lines   int      // last lines of each file; negative = all
-	Follow  bool     // go on with what is written from now on, until the context ends
-	Pump    *Pump    // tells at once what is written; nil = the files are looked at now and then
+	Sources []Source       // a path that occurs twice is read once, with the first label
+	Lines   int            // last lines of each file, of those that the filters let through; negative = all
+	Since   time.Time      // lines that arrived at or after; those of unknown time count as new enough
+	Until   time.Time      // lines that arrived before; zero = no limit
+	Grep    *regexp.Regexp // lines that match; nil = all
+	Follow  bool           // go on with what is written from now on, until the context ends
+	Pump    *Pump          // tells at once what is written; nil = the files are looked at now and then
 }
 
-// Run delivers the last lines of each file, least recently written file first, each
+// Run delivers the last lines of each log, rotated files included, least recently written file first, each
 // preceded by a header line ([app.LogLine].File); then, with Follow, new lines as they
 // arrive. It reads on only when the consumer asks for more, so a slow one costs no memory and
 // loses nothing that stays on disk. An error concerns the file of the LogLine it comes with.
@@ -38,9 +42,8 @@ func (q Query) Run(ctx context.Context) iter.Seq2[app.LogLine, error] {
 		for _, src := range byAge(q.Sources) {
 			r.add(&followed{cursor: cursor{path: src.Path}, source: src})
 		}
-		r.line = func(f *followed, l Line) bool {
-			return yield(f.label(app.LogLine{Text: string(l.Text), Cut: l.End == Cut}), nil)
-		}
+		r.line = func(f *followed, l app.LogLine) bool { return yield(l, nil) }
+		r.query = q
 		r.head = func(f *followed) bool { return yield(f.label(app.LogLine{File: f.path}), nil) }
 		r.fail = func(f *followed, err error) bool {
 			return yield(f.label(app.LogLine{}), app.Errorf(app.CodeStorage, "cannot read the log %q: %w", f.path, err))
@@ -50,7 +53,7 @@ func (q Query) Run(ctx context.Context) iter.Seq2[app.LogLine, error] {
 			watch = q.Pump.Watch(r.paths()...) // before the history, so that nothing falls in between
 			defer watch.Close()
 		}
-		if r.history(ctx, q.Lines, q.Follow) && q.Follow {
+		if r.history(ctx) && q.Follow {
 			r.follow(ctx, watch)
 		}
 	}
@@ -83,7 +86,7 @@ func Follow(ctx context.Context, p *Pump, path string, from Offset, fn func(Line
 	var failure error
 	r := newReader()
 	r.add(&followed{cursor: cursor{path: path, id: from.File, pos: from.Pos, scanned: from.Pos}})
-	r.line = func(_ *followed, l Line) bool {
+	r.raw = func(l Line) bool {
 		failure = fn(l)
 		return failure == nil
 	}

@@ -23,6 +23,7 @@ type followed struct {
 	source Source
 	failed bool // the present failure is told
 	queued bool
+	over   bool // all that can still come is too young
 }
 
 func (f *followed) label(l app.LogLine) app.LogLine {
@@ -33,7 +34,9 @@ func (f *followed) label(l app.LogLine) app.LogLine {
 // reader is one run of a query. One goroutine, the consumer's.
 type reader struct {
 	scratch *scratch
-	line    func(*followed, Line) bool // the outputs; false = enough
+	query   Query
+	raw     func(Line) bool                   // the outputs; false = enough. Without raw, the others are used
+	line    func(*followed, app.LogLine) bool //
 	head    func(*followed) bool
 	fail    func(*followed, error) bool
 	all     []*followed
@@ -66,54 +69,12 @@ func (r *reader) close() {
 	}
 }
 
-// history delivers the last n lines of each file. When the files are followed
-// afterwards, a last line without an end is left for then.
-func (r *reader) history(ctx context.Context, n int, follow bool) bool {
-	for _, f := range r.all {
-		if r.stopped {
-			return false
-		}
-		if err := r.begin(f, n); err != nil {
-			r.tell(f, err)
-			continue
-		}
-		for more := f.file != nil && n != 0; more && !r.stopped && ctx.Err() == nil; {
-			var err error
-			if more, err = f.lines(r.scratch, turn, !follow, r.emit(f)); err != nil {
-				r.tell(f, err)
-				break
-			}
-		}
-		f.end = 0
-	}
-	return !r.stopped && ctx.Err() == nil
-}
-
-// begin opens a file, puts the cursor before its last n lines and delivers the header.
-func (r *reader) begin(f *followed, n int) error {
-	if err := r.hold(f); err != nil || f.file == nil {
-		return err
-	}
-	st, err := statFile(f.file)
-	if err != nil {
-		return err
-	}
-	if f.pos, err = lastStart(f.file, st.size, n); err != nil {
-		return err
-	}
-	f.scanned, f.end = f.pos, st.size
-	if n != 0 {
-		r.stopped = !r.head(f)
-	}
-	return nil
-}
-
 // hold opens a file and closes another when too many are.
 func (r *reader) hold(f *followed) error {
-	if f.file != nil {
+	if f.src != nil {
 		return nil
 	}
-	if err := f.cursor.open(); err != nil || f.file == nil {
+	if err := f.cursor.open(); err != nil || f.src == nil {
 		return err
 	}
 	r.open = append(slices.DeleteFunc(r.open, func(o *followed) bool { return o == f }), f)
@@ -178,7 +139,7 @@ func (r *reader) serve(ctx context.Context) bool {
 }
 
 func (r *reader) read(f *followed) (bool, error) {
-	if err := r.hold(f); err != nil || f.file == nil {
+	if err := r.hold(f); err != nil || f.src == nil {
 		return false, err
 	}
 	return f.cursor.read(r.scratch, r.emit(f))
@@ -192,9 +153,31 @@ func (r *reader) tell(f *followed, err error) {
 	f.failed = err != nil
 }
 
+// emit is what a cursor hands its lines to.
 func (r *reader) emit(f *followed) func(Line) bool {
 	return func(l Line) bool {
-		r.stopped = r.stopped || !r.line(f, l)
-		return !r.stopped
+		switch {
+		case r.stopped:
+		case r.raw != nil:
+			r.stopped = !r.raw(l)
+		default:
+			out := f.label(app.LogLine{Text: string(l.Text), Cut: l.End == Cut, At: f.clock.when(l.Off)})
+			f.over = r.query.over(out)
+			r.stopped = r.query.admits(out) && !r.line(f, out)
+		}
+		return !r.stopped && !f.over
 	}
+}
+
+// admits says whether the filters let a line through.
+func (q *Query) admits(l app.LogLine) bool {
+	if !l.At.IsZero() && (l.At.Before(q.Since) || q.over(l)) {
+		return false
+	}
+	return q.Grep == nil || q.Grep.MatchString(l.Text)
+}
+
+// over says that a line, and all that follow in its file, are too young.
+func (q *Query) over(l app.LogLine) bool {
+	return !q.Until.IsZero() && !l.At.IsZero() && !l.At.Before(q.Until)
 }

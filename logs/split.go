@@ -19,6 +19,7 @@ const (
 type Line struct {
 	Text []byte
 	End  End
+	Off  int64 // where it starts in its file; set by readers of files
 }
 
 // Append appends the bytes that the line stands for in its file.

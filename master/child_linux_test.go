@@ -58,6 +58,7 @@ func programs() map[string]func(args []string) {
 		"self":   func([]string) { describeSelf() },
 		"orphan": func([]string) { makeOrphan() },
 		"nested": func([]string) { startNested() },
+		"limit":  func([]string) { printChildFileLimit() },
 		"master": func([]string) { masterProgram() },
 		"daemon": func(a []string) { daemonProgram(a) },
 	}
@@ -74,9 +75,7 @@ func number(s string) int {
 // raise ends this process by a signal without Go's handling of it.
 func raise(sig syscall.Signal) {
 	signal.Reset(sig)
-	for _, n := range []int{unix.RLIMIT_CORE} {
-		_ = unix.Setrlimit(n, &unix.Rlimit{})
-	}
+	_ = unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{})
 	var dfl [4]uint64 // SIG_DFL, no flags, no mask
 	_, _, _ = unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(sig), uintptr(unsafe.Pointer(&dfl)), 0, 8, 0, 0)
 	_ = syscall.Kill(os.Getpid(), sig)
@@ -181,6 +180,16 @@ func startNested() {
 	waitForSignal()
 }
 
+func printChildFileLimit() {
+	exe, _ := os.Executable()
+	lim, err := childFileLimit(exe)
+	if err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+	fmt.Println(lim.Soft, lim.Hard)
+}
+
 func startSelf(mode string) int {
 	exe, _ := os.Executable()
 	pid, err := syscall.ForkExec(exe, []string{"gpm-test"}, &syscall.ProcAttr{
@@ -256,6 +265,9 @@ func killAll(t testing.TB, h Host) {
 		t.Error(err)
 	}
 	for _, c := range list.Children {
+		if c.Adopted && c.Exit != nil {
+			continue // its pid may be another's
+		}
 		_ = unix.Kill(-c.PID, unix.SIGKILL)
 		_, _ = unix.Wait4(c.PID, nil, 0, nil)
 	}

@@ -111,7 +111,8 @@ func (k *keeper) run(children []string) int {
 		}
 	}
 	k.publish("master", strconv.Itoa(k.link.PID()))
-	k.publish("daemon", strconv.Itoa(os.Getpid()))
+	start, _ := startTime(os.Getpid())
+	k.publish("daemon", fmt.Sprint(os.Getpid(), " ", start))
 	return k.loop()
 }
 
@@ -136,6 +137,9 @@ func (k *keeper) start(key, mode string) error {
 func (k *keeper) spec(key, mode string) Spawn {
 	if mode == "ulimit" {
 		return sh(key, "ulimit -Sn; ulimit -Hn; exec sleep 1000")
+	}
+	if mode == "sleep" {
+		return Spawn{Key: key, Path: "/bin/sleep", Argv: []string{"sleep", "1000"}}
 	}
 	exe, _ := os.Executable()
 	return Spawn{Key: key, Path: exe, Argv: []string{"child-" + key}, Dir: "/",

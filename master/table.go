@@ -30,6 +30,7 @@ type Table struct {
 	watch *watcher
 	files fileBudget
 	pipes pipeMaker
+	exits sync.Once     // guards signals.exits
 	forks chan struct{} // bounds the threads that fork at once
 
 	// forking is held for reading from a fork until byPID knows the child, and
@@ -230,17 +231,8 @@ func (t *Table) Drop(_ context.Context, names ...string) error {
 
 // Exits implements [Host]: one channel for the process this Table lives in.
 func (t *Table) Exits() <-chan Exit {
-	t.mu.Lock()
-	q := t.signals.exits
-	t.mu.Unlock()
-	if q != nil {
-		return q.c
-	}
-	q = t.subscribe()
-	t.mu.Lock()
-	t.signals.exits = q
-	t.mu.Unlock()
-	return q.c
+	t.exits.Do(func() { t.signals.exits = t.subscribe() })
+	return t.signals.exits.c
 }
 
 // Stopping implements [Host].

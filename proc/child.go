@@ -81,7 +81,7 @@ func (c *hostChild) signal(ctx context.Context, sig syscall.Signal, group bool) 
 	return err
 }
 
-func (c *hostChild) Release(ctx context.Context) ([]string, error) {
+func (c *hostChild) Finish(ctx context.Context) ([]string, error) {
 	left := c.killRest(ctx)
 	var lines []string
 	if c.Drain != nil {
@@ -90,10 +90,14 @@ func (c *hostChild) Release(ctx context.Context) ([]string, error) {
 	if ctx.Err() != nil {
 		return lines, context.Cause(ctx)
 	}
+	return lines, left
+}
+
+func (c *hostChild) Release(ctx context.Context) error {
 	err := c.Host.Release(ctx, c.Key)
 	c.Exits.forget(c.Key)
 	c.Tree.close()
-	return lines, errors.Join(left, err)
+	return err
 }
 
 func (c *hostChild) killRest(ctx context.Context) error {

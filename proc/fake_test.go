@@ -18,6 +18,8 @@ type fakeChild struct {
 	exited    chan struct{}
 	terminate func(*fakeChild, string)
 	kill      func(*fakeChild)
+	finish    func(context.Context) error
+	onRelease func() // called when it is reaped
 
 	mu       sync.Mutex // tests look while the owner works
 	exit     app.Exit
@@ -103,11 +105,23 @@ func (c *fakeChild) Kill(context.Context) error {
 	return c.record("SIGKILL")
 }
 
-func (c *fakeChild) Release(context.Context) ([]string, error) {
+func (c *fakeChild) Finish(ctx context.Context) ([]string, error) {
+	var err error
+	if c.finish != nil {
+		err = c.finish(ctx)
+	}
+	c.setTree(0)
+	return []string{"last words"}, err
+}
+
+func (c *fakeChild) Release(context.Context) error {
+	if c.onRelease != nil {
+		c.onRelease()
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.released, c.tree = true, 0
-	return []string{"last words"}, nil
+	c.released = true
+	return nil
 }
 
 // rig is a supervisor with fake children in a synctest bubble.

@@ -23,15 +23,23 @@ type owner struct {
 	m       Machine
 	policy  app.Policy
 	child   Child
+	dead    Child  // its end is being published, it is not reaped yet
 	pid     int    // of the present or the last child
 	start   uint64 // its start time
-	waiters []request
+	waiters []*request
 	timer   *time.Timer   // nil unless something is waited for
 	linger  time.Duration // > 0: the child has ended, its tree is asked again after so long
 	lines   []string      // last stderr lines of the child that is being accounted for
 	trouble error         // what Release could not do
 }
 
+func newOwner(s *Supervisor) *owner {
+	o := &owner{Supervisor: s, policy: s.cfg.Policy, child: s.cfg.Child}
+	s.cfg.Child = nil // nobody but the owner holds it
+	return o
+}
+
+// run is where thousands of owners are parked; its frame is kept small.
 func (o *owner) run(ctx context.Context) {
 	o.begin(ctx)
 	for ctx.Err() == nil && !o.m.isGone() {
@@ -66,7 +74,7 @@ func (o *owner) begin(ctx context.Context) {
 }
 
 // handle takes one request.
-func (o *owner) handle(ctx context.Context, r request) {
+func (o *owner) handle(ctx context.Context, r *request) {
 	switch {
 	case r.policy != nil:
 		o.policy = *r.policy
@@ -106,9 +114,23 @@ func (o *owner) step(ctx context.Context, ev Event) {
 		if events := o.changes(before, ev); o.m != before || len(events) > 0 {
 			o.publish(events)
 		}
+		o.release(ctx)
 		ev, more = o.perform(ctx, effect)
 	}
 	o.answer()
+}
+
+// release reaps the child whose end has just been published.
+func (o *owner) release(ctx context.Context) {
+	if o.dead == nil {
+		return
+	}
+	var err error
+	aside(func() { err = o.dead.Release(ctx) })
+	o.dead = nil
+	if !lost(ctx, err) {
+		o.note(err)
+	}
 }
 
 // perform does what a step asked for; the outcome of a spawn is the next event.
@@ -161,11 +183,11 @@ func (o *owner) reap(ctx context.Context) {
 		return
 	}
 	exit := o.child.Exit()
-	aside(func() { o.lines, o.trouble = o.child.Release(ctx) })
+	aside(func() { o.lines, o.trouble = o.child.Finish(ctx) })
 	if lost(ctx, o.trouble) {
 		return
 	}
-	o.child, o.linger = nil, 0
+	o.dead, o.child, o.linger = o.child, nil, 0
 	o.step(ctx, Event{Kind: Exited, Exit: exit, Rand: o.cfg.Rand()})
 	o.lines, o.trouble = nil, nil
 }

@@ -1,6 +1,7 @@
 package proc
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -60,4 +61,42 @@ func TestRestore(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestAdoption(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		child := newFakeChild(4)
+		adopt := func(goal app.Goal) func(*Config, *rig) {
+			return func(c *Config, r *rig) {
+				c.Status.State, c.Status.Goal, c.Status.Seq, c.Status.Since = app.Online, goal, 4, time.Now().Add(-time.Hour)
+				c.Child, r.child = child, child
+			}
+		}
+		r := newRig(t, adopt(app.Up))
+		if st := r.expect(app.Online); st.PID != child.pid || st.Seq != 4 || !slices.Equal(r.kinds(), []app.EventKind{app.EventAdopted}) {
+			t.Errorf("unexpected status %+v or events %v", st, r.kinds())
+		}
+		r.cancel()
+		<-r.over
+		r = newRig(t, adopt(app.Down))
+		r.expect(app.Stopped)
+		if got := child.got(); !slices.Equal(got, []string{"SIGINT"}) {
+			t.Errorf("got signals %v, want one SIGINT", got)
+		}
+	})
+}
+
+// TestDiedUnseen is a child that ended while no daemon ran.
+func TestDiedUnseen(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, func(c *Config, r *rig) {
+			c.Status = app.Status{State: app.Online, Goal: app.Up, Seq: 4, Since: time.Now().Add(-time.Hour)}
+			r.child = newFakeChild(4)
+			r.child.end(app.Exit{Code: 42})
+			c.Child = r.child
+		})
+		if st := r.expect(app.Online); st.Seq != 5 || st.Restarts != 1 || st.Exit.Code != 42 || st.Exit.Uptime != time.Hour {
+			t.Errorf("unexpected status: %+v, %+v", st, st.Exit)
+		}
+	})
 }

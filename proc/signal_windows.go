@@ -15,6 +15,8 @@ func signalName(sig syscall.Signal) string {
 		return "SIGABRT"
 	case syscall.SIGKILL:
 		return "SIGKILL"
+	case syscall.SIGSEGV:
+		return "SIGSEGV"
 	case syscall.SIGTERM:
 		return "SIGTERM"
 	}

@@ -34,10 +34,12 @@ type Child interface {
 	Terminate(ctx context.Context, signal string) error
 	// Kill sends SIGKILL to the whole tree, those who left the session included.
 	Kill(ctx context.Context) error
-	// Release kills what is left of the tree, reads the output to its end, reaps
-	// the child and returns its last stderr lines. An error tells what survived. When ctx ends
-	// first the child is not reaped.
-	Release(ctx context.Context) ([]string, error)
+	// Finish kills what is left of the tree of an ended child, reads its output to the end and
+	// returns its last stderr lines. An error tells what survived.
+	Finish(ctx context.Context) ([]string, error)
+	// Release reaps an ended child. It comes after its end was reported, so that a daemon that dies in
+	// between leaves it to be found by the next.
+	Release(ctx context.Context) error
 }
 
 // Config is what a Supervisor is made of.
@@ -56,7 +58,7 @@ type Config struct {
 // Supervisor is the one goroutine that owns a Machine, its child and its timer.
 type Supervisor struct {
 	cfg    Config
-	inbox  chan request
+	inbox  chan *request
 	done   chan struct{} // closed when Run has returned
 	status atomic.Pointer[app.Status]
 }
@@ -69,7 +71,7 @@ func New(cfg Config) *Supervisor {
 	if cfg.Rand == nil {
 		cfg.Rand = rand.Float64
 	}
-	s := &Supervisor{cfg: cfg, inbox: make(chan request), done: make(chan struct{})}
+	s := &Supervisor{cfg: cfg, inbox: make(chan *request), done: make(chan struct{})}
 	s.status.Store(new(cfg.Status))
 	return s
 }
@@ -77,8 +79,7 @@ func New(cfg Config) *Supervisor {
 // Run supervises until the instance is deleted or ctx ends. In the latter case
 // a child is left running, for the next daemon to adopt.
 func (s *Supervisor) Run(ctx context.Context) {
-	o := owner{Supervisor: s, policy: s.cfg.Policy, child: s.cfg.Child}
-	s.cfg.Child = nil
+	o := newOwner(s)
 	o.run(ctx)
 	close(s.done)
 	o.dismiss()
@@ -90,40 +91,40 @@ func (s *Supervisor) Status() app.Status { return *s.status.Load() }
 // Start wants the process up and answers when it is online, waiting for a
 // restart, errored or stopped. by says who asks.
 func (s *Supervisor) Start(ctx context.Context, by string) (app.Status, error) {
-	return s.ask(ctx, request{ev: Event{Kind: Start, By: by}, until: settled})
+	return s.ask(ctx, &request{ev: Event{Kind: Start, By: by}, until: settled})
 }
 
 // Restart stops and starts the process and answers as Start does.
 func (s *Supervisor) Restart(ctx context.Context, by string) (app.Status, error) {
-	return s.ask(ctx, request{ev: Event{Kind: Restart, By: by}, until: settled})
+	return s.ask(ctx, &request{ev: Event{Kind: Restart, By: by}, until: settled})
 }
 
 // Stop wants the process down and answers when nothing of it is left, or with
 // [app.ErrStuck].
 func (s *Supervisor) Stop(ctx context.Context, by string) (app.Status, error) {
-	return s.ask(ctx, request{ev: Event{Kind: Stop, By: by}, until: childless})
+	return s.ask(ctx, &request{ev: Event{Kind: Stop, By: by}, until: childless})
 }
 
 // Delete is Stop, after which Run returns.
 func (s *Supervisor) Delete(ctx context.Context, by string) (app.Status, error) {
-	return s.ask(ctx, request{ev: Event{Kind: Delete, By: by}, until: childless})
+	return s.ask(ctx, &request{ev: Event{Kind: Delete, By: by}, until: childless})
 }
 
 // Reset sets the counters to zero.
 func (s *Supervisor) Reset(ctx context.Context) (app.Status, error) {
-	return s.ask(ctx, request{ev: Event{Kind: Reset}})
+	return s.ask(ctx, &request{ev: Event{Kind: Reset}})
 }
 
 // Ready says that the child of this seq is ready; about an earlier child it
 // means nothing.
 func (s *Supervisor) Ready(ctx context.Context, seq uint64) error {
-	_, err := s.ask(ctx, request{ev: Event{Kind: Ready}, seq: seq})
+	_, err := s.ask(ctx, &request{ev: Event{Kind: Ready}, seq: seq})
 	return err
 }
 
 // SetPolicy replaces the policy; deadlines that run already are kept.
 func (s *Supervisor) SetPolicy(ctx context.Context, p app.Policy) error {
-	_, err := s.ask(ctx, request{policy: &p})
+	_, err := s.ask(ctx, &request{policy: &p})
 	return err
 }
 
@@ -163,7 +164,7 @@ type answer struct {
 
 // ask hands a request to the owner and waits for its answer. A caller that
 // gives up does not take its command back.
-func (s *Supervisor) ask(ctx context.Context, r request) (app.Status, error) {
+func (s *Supervisor) ask(ctx context.Context, r *request) (app.Status, error) {
 	r.reply = make(chan answer, 1)
 	select {
 	case s.inbox <- r:
@@ -180,13 +181,13 @@ func (s *Supervisor) ask(ctx context.Context, r request) (app.Status, error) {
 	}
 }
 
-func (s *Supervisor) timeout(ctx context.Context, r request) error {
+func (s *Supervisor) timeout(ctx context.Context, r *request) error {
 	st := s.Status()
 	return app.Errorf(app.CodeTimeout, "cannot see the end of %s of %q, it is %s: %w", r.ev.Kind, st.Name, st.State, context.Cause(ctx))
 }
 
 // ended is the error of whoever talks to a supervisor that has returned.
-func (s *Supervisor) ended(r request) error {
+func (s *Supervisor) ended(r *request) error {
 	st := s.Status()
 	if st.Goal == app.Gone {
 		return app.Errorf(app.CodeNotFound, "cannot %s %q: it was deleted", r.ev.Kind, st.Name)

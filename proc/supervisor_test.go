@@ -173,123 +173,44 @@ func TestEndDuringLaunch(t *testing.T) {
 	}
 }
 
-func TestStubbornChild(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		r := newRig(t, func(c *Config, r *rig) {
-			c.Policy.KillSignal = "SIGTERM"
-			r.launch = func(_ context.Context, seq uint64) (*fakeChild, error) {
-				c := newFakeChild(seq)
-				c.terminate = func(*fakeChild, string) {}
-				return c, nil
-			}
-		})
-		r.must(r.Start(t.Context(), "user"))
-		begin := time.Now()
-		st := r.must(r.Stop(t.Context(), "user"))
-		if d := time.Since(begin); d != 5*time.Second || st.Exit.Signal != "SIGKILL" || st.Exit.By != "user" {
-			t.Errorf("stopped after %s by %+v, want 5s and SIGKILL by user", d, st.Exit)
-		}
-		if got := r.latest().got(); !slices.Equal(got, []string{"SIGTERM", "SIGKILL"}) {
-			t.Errorf("got signals %v", got)
-		}
-	})
-}
-
-func TestStuckChild(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		r := newRig(t, func(_ *Config, r *rig) {
-			r.launch = func(_ context.Context, seq uint64) (*fakeChild, error) {
-				c := newFakeChild(seq)
-				c.terminate, c.kill = func(*fakeChild, string) {}, func(*fakeChild) {}
-				return c, nil
-			}
-		})
-		r.must(r.Start(t.Context(), "user"))
-		if _, err := r.Restart(t.Context(), "user"); !errors.Is(err, app.ErrStuck) {
-			t.Errorf("got %v, want stuck", err)
-		}
-		if _, err := r.Stop(t.Context(), "user"); !errors.Is(err, app.ErrStuck) {
-			t.Errorf("got %v, want stuck at once", err)
-		}
-		if !slices.Contains(r.kinds(), app.EventStuck) {
-			t.Errorf("no event tells it: %v", r.kinds())
-		}
-		r.latest().end(app.Exit{Code: -1, Signal: "SIGKILL"})
-		synctest.Wait()
-		r.expect(app.Stopped)
-	})
-}
-
-// TestWrapper checks that a server behind a shell that dies of the signal at
-// once still has its time to drain, but no more than that.
-func TestWrapper(t *testing.T) {
-	for _, c := range []struct {
-		name   string
-		drains time.Duration
-		want   time.Duration // at least, and little more
-	}{
-		{"drains", time.Second, time.Second},
-		{"hangs", time.Hour, 5 * time.Second},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			bubble(t, func(t *testing.T) {
-				r := newRig(t, nil)
-				r.must(r.Start(t.Context(), "user"))
-				child := r.latest()
-				child.setTree(1)
-				drained := time.AfterFunc(c.drains, func() { child.setTree(0) })
-				defer drained.Stop()
-				begin := time.Now()
-				r.must(r.Stop(t.Context(), "user"))
-				if d := time.Since(begin); d < c.want || d > c.want+lingerMax {
-					t.Errorf("stopped after %s, want %s", d, c.want)
-				}
-				killed := slices.Contains(child.got(), "SIGKILL")
-				if killed != (c.name == "hangs") {
-					t.Errorf("got signals %v", child.got())
-				}
-			})
-		})
-	}
-}
-
-// TestCrashIsNotPolite checks that what a crashed leader leaves behind is not
-// waited for: it keeps the port busy.
-func TestCrashIsNotPolite(t *testing.T) {
+// TestEndDuringRelease checks that an exit which is not accounted for is left to
+// the next daemon.
+func TestEndDuringRelease(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		r := newRig(t, nil)
 		r.must(r.Start(t.Context(), "user"))
-		first := r.latest()
-		first.setTree(3)
+		r.latest().finish = func(ctx context.Context) error {
+			<-ctx.Done()
+			return ctx.Err()
+		}
 		r.crash()
-		if st := r.expect(app.Online); st.Seq != 2 || !first.isReleased() {
-			t.Errorf("not restarted at once: %+v", st)
+		r.cancel()
+		<-r.over
+		if st := r.expect(app.Online); st.Exit != nil || st.Seq != 1 || st.PID == 0 {
+			t.Errorf("unexpected status: %+v", st)
 		}
 	})
 }
 
-func TestDeleted(t *testing.T) {
+// TestTroubleIsTold checks that failed signals and survivors reach the user.
+func TestTroubleIsTold(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		r := newRig(t, func(_ *Config, r *rig) {
 			r.launch = func(_ context.Context, seq uint64) (*fakeChild, error) {
 				c := newFakeChild(seq)
-				c.terminate = func(*fakeChild, string) {}
+				c.finish = func(context.Context) error { return errors.New("process 7 is left") }
 				return c, nil
 			}
 		})
 		r.must(r.Start(t.Context(), "user"))
-		deleted := make(chan error)
-		go func() { _, err := r.Delete(t.Context(), "user"); deleted <- err }()
-		synctest.Wait()
-		if _, err := r.Start(t.Context(), "user"); !errors.Is(err, app.ErrConflict) {
-			t.Errorf("start during a delete: got %v, want a conflict", err)
+		r.latest().released = true // its signals fail
+		st := r.must(r.Stop(t.Context(), "user"))
+		if st.Reason != "stop by user; signal to a released child" {
+			t.Errorf("got reason %q", st.Reason)
 		}
-		if err := <-deleted; err != nil {
-			t.Error(err)
-		}
-		<-r.over
-		if _, err := r.Start(t.Context(), "user"); !errors.Is(err, app.ErrNotFound) {
-			t.Errorf("start after a delete: got %v, want not found", err)
+		i := slices.Index(r.kinds(), app.EventStuck)
+		if i < 0 || r.events[i].Reason != "process 7 is left" || r.events[i].PID != 1001 {
+			t.Errorf("the survivor is not told: %+v", r.events)
 		}
 	})
 }
@@ -332,44 +253,6 @@ func TestReadyOfAnEarlierChild(t *testing.T) {
 	})
 }
 
-func TestAdoption(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		child := newFakeChild(4)
-		adopt := func(goal app.Goal) func(*Config, *rig) {
-			return func(c *Config, r *rig) {
-				c.Status.State, c.Status.Goal, c.Status.Seq, c.Status.Since = app.Online, goal, 4, time.Now().Add(-time.Hour)
-				c.Child, r.child = child, child
-			}
-		}
-		r := newRig(t, adopt(app.Up))
-		if st := r.expect(app.Online); st.PID != child.pid || st.Seq != 4 || !slices.Equal(r.kinds(), []app.EventKind{app.EventAdopted}) {
-			t.Errorf("unexpected status %+v or events %v", st, r.kinds())
-		}
-		r.cancel()
-		<-r.over
-		r = newRig(t, adopt(app.Down))
-		r.expect(app.Stopped)
-		if got := child.got(); !slices.Equal(got, []string{"SIGINT"}) {
-			t.Errorf("got signals %v, want one SIGINT", got)
-		}
-	})
-}
-
-// TestDiedUnseen is a child that ended while no daemon ran.
-func TestDiedUnseen(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		r := newRig(t, func(c *Config, r *rig) {
-			c.Status = app.Status{State: app.Online, Goal: app.Up, Seq: 4, Since: time.Now().Add(-time.Hour)}
-			r.child = newFakeChild(4)
-			r.child.end(app.Exit{Code: 42})
-			c.Child = r.child
-		})
-		if st := r.expect(app.Online); st.Seq != 5 || st.Restarts != 1 || st.Exit.Code != 42 || st.Exit.Uptime != time.Hour {
-			t.Errorf("unexpected status: %+v, %+v", st, st.Exit)
-		}
-	})
-}
-
 func TestSetPolicyAndReset(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		r := newRig(t, nil)
@@ -405,4 +288,18 @@ func TestPermanent(t *testing.T) {
 			t.Errorf("%v: got %t, want %t", c.err, got, c.want)
 		}
 	}
+}
+
+// TestExitIsReportedBeforeRelease: a daemon that dies in between must leave the zombie as evidence.
+func TestExitIsReportedBeforeRelease(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, nil)
+		r.must(r.Start(t.Context(), "user"))
+		reported := false
+		r.latest().onRelease = func() { reported = slices.Contains(r.kinds(), app.EventExit) }
+		r.must(r.Stop(t.Context(), "user"))
+		if !reported {
+			t.Error("the child was reaped before its end was reported")
+		}
+	})
 }

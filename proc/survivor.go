@@ -2,6 +2,7 @@ package proc
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"strings"
 	"syscall"
@@ -53,8 +54,8 @@ func End(ctx context.Context, c Child) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	_, err := c.Release(ctx)
-	return err
+	_, err := c.Finish(ctx)
+	return errors.Join(err, c.Release(ctx))
 }
 
 // parseMark reads what [Mark] wrote, for one home.

@@ -173,11 +173,11 @@ func (t *Tree) killMembers(ctx context.Context) error {
 	pause := pauseFirst
 	var err error
 	for !t.isEmpty() {
+		err = t.strike()
+		wait(ctx, pause)
 		if time.Now().After(limit) || ctx.Err() != nil {
 			return errors.Join(fmt.Errorf("cannot kill the whole tree of process %d: %d are left", t.leader.pid, len(t.members())), err)
 		}
-		err = t.strike()
-		wait(ctx, pause)
 		pause = min(2*pause, pauseMax)
 	}
 	return nil

@@ -21,7 +21,7 @@ func (m member) signal(sig syscall.Signal) error {
 	if err != nil {
 		return err
 	}
-	defer p.Release()
+	defer func() { _ = p.Release() }()
 	if st, ok := readStat(m.pid); !ok || st.start != m.start {
 		return os.ErrProcessDone
 	}

@@ -307,7 +307,7 @@ func TestRacingCreators(t *testing.T) {
 			defer db.Close()
 		}
 	}
-	if winners > 1 {
-		t.Errorf("%d creators have it open at once", winners)
+	if winners != 1 {
+		t.Errorf("%d creators have it open, want 1", winners)
 	}
 }

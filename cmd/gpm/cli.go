@@ -35,10 +35,15 @@ func (c *cli) close() {
 	if c.daemon == nil {
 		return
 	}
-	if v := c.daemon.ServerVersion(); v != "" && v != app.Version {
+	c.warnVersion(c.daemon.ServerVersion())
+	c.daemon.Close()
+}
+
+// warnVersion mentions a daemon of another version: what it cannot do, it says itself.
+func (c *cli) warnVersion(v string) {
+	if v != "" && v != app.Version {
 		c.warn("the daemon is of version %s, this command of %s", v, app.Version)
 	}
-	c.daemon.Close()
 }
 
 // paint returns the colours for out.

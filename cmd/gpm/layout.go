@@ -23,7 +23,10 @@ func processTable(list []app.Status, width int, now time.Time) table {
 			return t
 		}
 	}
-	t.columns[1].least = 0 // the name gives way
+	for i := range t.columns {
+		t.columns[i].least = 0
+	}
+	// Then the name gives way.
 	t.columns[1].most = max(6, t.widths()[1]-(t.width()-width))
 	return t
 }

@@ -38,8 +38,11 @@ func cmdAwait(ts *testscript.TestScript, neg bool, args []string) {
 	last := "never seen"
 	for pause(ctx) == nil {
 		list, err := client.Processes(ctx, ipc.ListQuery{Selectors: []string{args[0]}})
-		if err != nil {
+		switch {
+		case err != nil && ctx.Err() == nil:
 			last = err.Error()
+			continue
+		case err != nil:
 			continue
 		}
 		if inState(list, strings.ReplaceAll(args[1], "_", " "), restarts) {

@@ -38,7 +38,7 @@ var phrases = []struct {
 	{foreign, []string{"business source license"}},
 	{foreign, []string{"server side public license"}},
 	{foreign, []string{"eclipse public license"}},
-	{mpl2, []string{"mozilla public license version 2.0", "covered software"}},
+	{mpl2, []string{"mozilla public license", "version 2.0", "covered software"}},
 	{apache2, []string{"apache license", "version 2.0", "grant of patent license"}},
 	{mit, []string{"permission is hereby granted, free of charge", "without restriction", "the above copyright notice and this permission notice"}},
 	{isc, []string{"permission to use, copy, modify, and", "distribute this software for any purpose", "with or without fee"}},

@@ -49,7 +49,7 @@ func TestOnlyPermissiveLicencesShip(t *testing.T) {
 
 func TestCheck(t *testing.T) {
 	for _, c := range []struct {
-		name  string
+		path  string
 		files map[string]string
 		want  string // in the error; "" = none
 	}{
@@ -59,15 +59,18 @@ func TestCheck(t *testing.T) {
 		{"one of two is copyleft", map[string]string{"LICENSE": mitText, "COPYING": gplText}, "not permissive"},
 		{"unknown text", map[string]string{"LICENCE.txt": "ask us"}, "not known"},
 		{"no file", map[string]string{"README": mitText}, "no licence file"},
+		{"github.com/shoenig/go-m1cpu", map[string]string{"LICENSE": mplText}, ""},
+		{"github.com/shoenig/go-m1cpu", map[string]string{"LICENSE": gplText}, "not permissive"},
+		{"any other", map[string]string{"LICENSE": mplText}, "MPL-2.0"},
 	} {
-		t.Run(c.name, func(t *testing.T) {
+		t.Run(c.path, func(t *testing.T) {
 			dir := t.TempDir()
 			for name, text := range c.files {
 				if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 					t.Fatal(err)
 				}
 			}
-			err := check(t.Output(), module{Path: "example.com/m", Dir: dir}, true)
+			err := check(t.Output(), module{Path: c.path, Dir: dir}, true)
 			if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
 				t.Errorf("check = %v, want %q in it", err, c.want)
 			}
