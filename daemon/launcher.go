@@ -30,7 +30,7 @@ type launcher struct {
 func (d *Daemon) newGroup(a *application) *cluster.Group {
 	return cluster.New(context.Background(), cluster.Config{
 		Launcher:  func(id, slot int) proc.Launcher { return &launcher{d, a, id, slot} },
-		Report:    d.journal.Record,
+		Report:    func(st app.Status, events []app.Event) { d.journal.Record(a.complete(st), events) },
 		Permanent: launch.Permanent,
 		Gone:      func(id int) { d.gone(a, id) },
 	})

@@ -121,6 +121,7 @@ func finished(st app.Status) bool {
 
 // resume gives an instance its owner, and the owner the child that is there.
 func (d *Daemon) resume(a *application, in store.Instance, st app.Status, children map[int]found) {
+	a.about.Store(&about{st.Version, st.User})
 	f, alive := children[in.ID]
 	if !alive {
 		a.group.Add(st, a.spec().Policy, nil)

@@ -12,9 +12,14 @@ import (
 
 // view is an instance's status with what its app says now.
 func (d *Daemon) view(in instance) app.Status {
-	st, spec := in.member.Status(), in.app.spec()
+	return in.app.complete(in.member.Status())
+}
+
+// complete adds to a status what its owner does not know.
+func (a *application) complete(st app.Status) app.Status {
+	spec := a.spec()
 	st.Name, st.Namespace, st.Mode = spec.Name, spec.Namespace, spec.ExecMode
-	if about := in.app.about.Load(); about != nil {
+	if about := a.about.Load(); about != nil {
 		st.Version, st.User = about.version, about.user
 	}
 	return st

@@ -103,14 +103,13 @@ func TestDaemonKilled(t *testing.T) {
 		d := h.daemon()
 		settle(t, time.Duration(rand.IntN(150))*time.Millisecond)
 		code := 40 + i
-		job := h.write("job", fmt.Sprintf("#!/bin/sh\nread -t 10 line < fifo%d\nexit %d\n", i, code), 0o755)
+		h.write("job", fmt.Sprintf("#!/bin/sh\nread -t 10 line < fifo%d\nexit %d\n", i, code), 0o755)
 		fifo := h.cwd + fmt.Sprintf("/fifo%d", i)
 		if err := syscall.Mkfifo(fifo, 0o600); err != nil {
 			t.Fatal(err)
 		}
 		name := fmt.Sprintf("job%d", i)
 		h.must("start", "./job", "--name", name, "--no-autorestart", "--interpreter", "bash")
-		_ = job
 		kill(t, d.PID)
 		openFIFO(t, fifo) // the job ends while no daemon runs
 		began := time.Now()
@@ -147,18 +146,17 @@ func kill(t *testing.T, pid int) {
 	}
 }
 
-// openFIFO lets the reader of a FIFO go on.
+// openFIFO lets the reader of a FIFO go on, whenever it gets to opening it.
 func openFIFO(t *testing.T, path string) {
 	t.Helper()
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
+	t.Cleanup(func() { f.Close() })
 	if _, err := f.WriteString("go\n"); err != nil {
 		t.Fatal(err)
 	}
-	settle(t, 30*time.Millisecond) // the reader has to open it before we close
 }
 
 // checkSingle fails if a program runs twice.

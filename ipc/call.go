@@ -87,22 +87,37 @@ var errBroken = errors.New("the connection broke off")
 func get[T any](ctx context.Context, c *Client, path string, query url.Values, w wait) (T, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, w.time, (*timeout)(&w))
 	defer cancel()
-	v, err := getOnce[T](ctx, c, path, query)
-	if !errors.Is(err, errBroken) {
-		return v, err
-	}
+	var v T
+	err := c.outlive(ctx, func() (err error) {
+		v, err = getOnce[T](ctx, c, path, query)
+		return err
+	}, errBroken)
+	return v, err
+}
+
+// outlive repeats a call whose daemon is being replaced: nobody was there, or it ended with one
+// of the given errors.
+func (c *Client) outlive(ctx context.Context, call func() error, also ...error) error {
+	err := call()
 	limit := time.After(successor)
-	for errors.Is(err, errBroken) || errors.Is(err, ErrNotRunning) {
+	for {
+		again := c.seen.Load() && errors.Is(err, ErrNotRunning)
+		for _, e := range also {
+			again = again || errors.Is(err, e)
+		}
+		if !again {
+			return err
+		}
+		c.seen.Store(true)
 		select {
 		case <-limit:
-			return v, err
+			return err
 		case <-ctx.Done():
-			return v, c.explain(ctx, err)
+			return c.explain(ctx, err)
 		case <-time.After(retryPause):
 		}
-		v, err = getOnce[T](ctx, c, path, query)
+		err = call()
 	}
-	return v, err
 }
 
 func getOnce[T any](ctx context.Context, c *Client, path string, query url.Values) (T, error) {
@@ -142,7 +157,8 @@ func stream[T any](ctx context.Context, c *Client, r call, what string) iter.Seq
 		clock := time.AfterFunc(silence, func() { cancel(&timeout{what, silence}) })
 		defer clock.Stop()
 		var zero T
-		resp, err := c.send(ctx, r)
+		var resp *http.Response
+		err := c.outlive(ctx, func() (err error) { resp, err = c.send(ctx, r); return err })
 		if err != nil {
 			yield(zero, err)
 			return

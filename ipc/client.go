@@ -25,22 +25,57 @@ type Client struct {
 	home    string
 	http    *http.Client
 	version atomic.Pointer[string]
+	first   chan net.Conn // what Connect dialled, for the first call
+	seen    atomic.Bool   // a daemon was there: one that is missing is being replaced
 }
 
 // New returns a client for a home. It dials when it is first used.
 func New(home string) *Client {
-	path := Address(home)
-	return &Client{home: home, http: &http.Client{Transport: &http.Transport{
-		DialContext:           func(ctx context.Context, _, _ string) (net.Conn, error) { return Dial(ctx, path) },
+	c := &Client{home: home, first: make(chan net.Conn, 1)}
+	c.http = &http.Client{Transport: &http.Transport{
+		DialContext:           func(ctx context.Context, _, _ string) (net.Conn, error) { return c.dial(ctx) },
 		DisableCompression:    true, // the other end is this machine
 		MaxIdleConnsPerHost:   4,
 		ReadBufferSize:        64 << 10,
 		ResponseHeaderTimeout: 0, // each call has its own deadline
-	}}}
+	}}
+	return c
+}
+
+func (c *Client) dial(ctx context.Context) (net.Conn, error) {
+	select {
+	case conn := <-c.first:
+		return conn, nil
+	default:
+		return Dial(ctx, Address(c.home))
+	}
+}
+
+// Connect finds out whether a daemon listens: ErrNotRunning if not. From then on calls wait for the
+// next daemon when this one dies.
+func (c *Client) Connect(ctx context.Context) error {
+	conn, err := Dial(ctx, Address(c.home))
+	if err != nil {
+		return err
+	}
+	c.seen.Store(true)
+	select {
+	case c.first <- conn:
+		return nil
+	default:
+		return conn.Close()
+	}
 }
 
 // Close ends idle connections.
-func (c *Client) Close() { c.http.CloseIdleConnections() }
+func (c *Client) Close() {
+	select {
+	case conn := <-c.first:
+		_ = conn.Close() // never used
+	default:
+	}
+	c.http.CloseIdleConnections()
+}
 
 // ServerVersion returns the version of the daemon as of its last answer, "" before any.
 func (c *Client) ServerVersion() string {

@@ -10,11 +10,11 @@ import (
 
 const (
 	backoffFirst = 50 * time.Millisecond
-	backoffMax   = 500 * time.Millisecond // whoever lists after a crash should not wait a second
+	backoffMax   = 200 * time.Millisecond // whoever lists after a crash should not wait a second
 	backoffLate  = 2 * time.Second        // bound once a daemon has died very often
 	oftenDead    = 30
-	stableAfter  = 10 * time.Second // a daemon that lived so long starts afresh
-	refusals     = 3                // in a row, and nothing to look after: give up
+	stableAfter  = 5 * time.Second // a daemon that lived so long starts afresh
+	refusals     = 3               // in a row, and nothing to look after: give up
 )
 
 // daemonEnd is how one daemon ended.

@@ -11,7 +11,7 @@ import (
 
 func TestRestartDelays(t *testing.T) {
 	var r restarts
-	want := []time.Duration{0, 50, 100, 200, 400, 500, 500}
+	want := []time.Duration{0, 50, 100, 200, 200, 200}
 	for i, ms := range want {
 		act, delay, err := r.next(daemonEnd{exit: Exit{Code: 1}}, facts{})
 		if act != startAgain || delay != ms*time.Millisecond || err != nil {

@@ -48,10 +48,7 @@ func (c *cli) connect(ctx context.Context) (*ipc.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	conn, err := ipc.Dial(ctx, ipc.Address(home))
-	if err == nil {
-		return client, conn.Close()
-	}
+	err = client.Connect(ctx)
 	if errors.Is(err, ipc.ErrNotRunning) {
 		err = c.bringUp(ctx, client, home)
 	}
