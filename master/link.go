@@ -260,9 +260,13 @@ func (l *Link) Drop(ctx context.Context, names ...string) error {
 	return l.do(ctx, request{Op: opDrop, Names: names})
 }
 
-// Note implements [Host].
-func (l *Link) Note(ctx context.Context, notes map[string][]byte) error {
-	return l.do(ctx, request{Op: opNote, Notes: notes})
+// Note implements [Host]. It does not wait: what is in the socket reaches the master even if the daemon dies
+// now, and requests are done in their order.
+func (l *Link) Note(_ context.Context, notes map[string][]byte) error {
+	if err := send(l.conn, request{Op: opNote, Notes: notes}, nil); err != nil {
+		return fmt.Errorf("cannot leave a note with the master: %w", err)
+	}
+	return nil
 }
 
 // Shutdown implements [Host].

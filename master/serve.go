@@ -71,6 +71,9 @@ func (s *server) receive() error {
 			s.work.Go(func() { s.answer(r.ID, s.spawn(r)) })
 		case lost:
 			s.answer(r.ID, failed(fmt.Errorf("cannot receive a descriptor: %w", syscall.EMFILE)))
+		case r.ID == 0: // nobody waits for an answer
+			closeFDs(s.handle(r, m.FDs).fds...)
+			continue
 		default:
 			s.answer(r.ID, s.handle(r, m.FDs))
 			continue // handle has the descriptors

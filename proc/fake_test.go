@@ -25,7 +25,8 @@ type fakeChild struct {
 	exit     app.Exit
 	ended    bool
 	signals  []string
-	tree     int // others of its tree
+	tree     int  // others of its tree
+	finished bool // its tree is gone and its output read
 	released bool
 }
 
@@ -110,8 +111,16 @@ func (c *fakeChild) Finish(ctx context.Context) ([]string, error) {
 	if c.finish != nil {
 		err = c.finish(ctx)
 	}
-	c.setTree(0)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.finished, c.tree = true, 0
 	return []string{"last words"}, err
+}
+
+func (c *fakeChild) isFinished() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.finished
 }
 
 func (c *fakeChild) Release(context.Context) error {
@@ -161,7 +170,7 @@ func newRig(t *testing.T, change func(*Config, *rig)) *rig {
 }
 
 func (r *rig) Launch(ctx context.Context, seq uint64) (Child, error) {
-	if last := r.latest(); last != nil && !last.isReleased() {
+	if last := r.latest(); last != nil && !last.isFinished() {
 		r.t.Error("a second child while the first is there")
 	}
 	c := newFakeChild(seq)

@@ -114,8 +114,8 @@ func (o *owner) step(ctx context.Context, ev Event) {
 		if events := o.changes(before, ev); o.m != before || len(events) > 0 {
 			o.publish(events)
 		}
-		o.release(ctx)
 		ev, more = o.perform(ctx, effect)
+		o.release(ctx) // after a spawn: users wait for that one
 	}
 	o.answer()
 }
