@@ -1,3 +1,5 @@
+//go:build linux
+
 // Package e2e runs the built gpm with real programs, as a user does.
 package e2e
 
@@ -12,8 +14,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -36,6 +40,10 @@ func withBinaries(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
+	if err := os.Chmod(dir, 0o755); err != nil { // other users run the binaries too
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
 	for pkg, bin := range map[string]*string{"./cmd/gpm": &gpmBin, "./testprog/prog": &progBin} {
 		if *bin, err = testprog.Build(dir, pkg); err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -47,14 +55,25 @@ func withBinaries(m *testing.M) int {
 
 // home is a private gpm home; nothing of it outlives its test.
 type home struct {
-	t   *testing.T
-	dir string // the home
-	cwd string // where commands run
+	t    *testing.T
+	dir  string              // the home
+	cwd  string              // where commands run
+	env  []string            // more variables for the commands
+	user *syscall.Credential // who runs the commands; nil = whoever runs the test
 }
 
 func newHome(t *testing.T) *home {
 	t.Helper()
-	h := &home{t, filepath.Join(t.TempDir(), "home"), t.TempDir()}
+	return newHomeOf(t, nil)
+}
+
+func newHomeOf(t *testing.T, user *syscall.Credential) *home {
+	t.Helper()
+	h := &home{t: t, dir: filepath.Join(t.TempDir(), "home"), cwd: t.TempDir(), user: user}
+	if user != nil {
+		h.giveAway(filepath.Dir(h.dir))
+		h.giveAway(h.cwd)
+	}
 	t.Cleanup(func() {
 		h.run("kill")
 		if t.Failed() {
@@ -63,6 +82,14 @@ func newHome(t *testing.T) *home {
 		leak.Check(t, h.dir)
 	})
 	return h
+}
+
+// giveAway makes a test's directory one of the home's user.
+func (h *home) giveAway(dir string) {
+	h.t.Helper()
+	if err := errors.Join(os.Chmod(filepath.Dir(dir), 0o755), os.Chown(dir, int(h.user.Uid), int(h.user.Gid))); err != nil {
+		h.t.Fatal(err)
+	}
 }
 
 func (h *home) dumpLogs() {
@@ -83,7 +110,10 @@ type result struct {
 func (h *home) command(args ...string) *exec.Cmd {
 	cmd := exec.Command(gpmBin, args...)
 	cmd.Dir = h.cwd
-	cmd.Env = append(os.Environ(), "GPM_HOME="+h.dir, "NO_COLOR=1")
+	cmd.Env = append(append(os.Environ(), "GPM_HOME="+h.dir, "NO_COLOR=1"), h.env...)
+	if h.user != nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: h.user}
+	}
 	return cmd
 }
 
@@ -126,8 +156,8 @@ func (h *home) list() []app.Status {
 	return decode[[]app.Status](h, "list", "--json")
 }
 
-// status returns the only instance of a name.
-func (h *home) status(name string) app.Status {
+// instances returns the processes of a name, by id.
+func (h *home) instances(name string) []app.Status {
 	h.t.Helper()
 	var found []app.Status
 	for _, st := range h.list() {
@@ -135,6 +165,14 @@ func (h *home) status(name string) app.Status {
 			found = append(found, st)
 		}
 	}
+	slices.SortFunc(found, func(a, b app.Status) int { return a.ID - b.ID })
+	return found
+}
+
+// status returns the only instance of a name.
+func (h *home) status(name string) app.Status {
+	h.t.Helper()
+	found := h.instances(name)
 	if len(found) != 1 {
 		h.t.Fatalf("%d processes are called %q", len(found), name)
 	}

@@ -308,13 +308,15 @@ func (e *engine) discard(s *Stream, limit int64) (m moved) {
 // drain empties the pipe until deadline. Called with s.mu held.
 func (s *Stream) drain(deadline time.Time) {
 	e, k := s.pump.engine, s.sink
+	k.mu.Lock()
+	if k.fault.retry = (time.Time{}); k.fault.err != nil {
+		_ = k.ready(time.Now()) // the last chance to write, if only how much was lost
+	}
+	k.mu.Unlock()
 	if s.state != attached {
 		return
 	}
 	s.state = draining
-	k.mu.Lock()
-	k.fault.retry = time.Time{} // the last chance to write
-	k.mu.Unlock()
 	for {
 		now := time.Now()
 		m := e.move(s, now, batchLimit)

@@ -273,6 +273,7 @@ func TestFollowAcrossRotation(t *testing.T) {
 	}
 	wait()
 	s.Drain(drainTime)
+	t.Log(checkCount(t, []byte(readChain(t, path)), "a"))
 }
 
 func FuzzArchiveName(f *testing.F) {

@@ -132,8 +132,8 @@ func TestInterruptEndsFollowing(t *testing.T) {
 		if code := run(ctx, append([]string{"--home", f.home}, args...), out, os.Stderr); code != 0 {
 			t.Errorf("%v: rc %d", args, code)
 		}
-		if !strings.Contains(out.String(), "web") && args[0] == "list" {
-			t.Errorf("%v: %q", args, out)
+		if !strings.Contains(out.text.String(), "web") && args[0] == "list" {
+			t.Errorf("%v: %q", args, out.text.String())
 		}
 		cancel()
 	}
@@ -141,7 +141,7 @@ func TestInterruptEndsFollowing(t *testing.T) {
 
 // afterWrite calls a function once something about a process was written.
 type afterWrite struct {
-	bytes.Buffer
+	text bytes.Buffer
 	then func()
 }
 
@@ -149,7 +149,7 @@ func (a *afterWrite) Write(p []byte) (int, error) {
 	if bytes.Contains(p, []byte("web")) {
 		defer a.then()
 	}
-	return a.Buffer.Write(p)
+	return a.text.Write(p)
 }
 
 func TestOtherVersionIsMentioned(t *testing.T) {
