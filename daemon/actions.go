@@ -28,12 +28,12 @@ type verb struct {
 // asked makes a verb's work of a supervisor's method.
 func asked(method func(*cluster.Member, context.Context, string) (app.Status, error)) func(*Daemon, context.Context, instance, app.ActionRequest) app.Progress {
 	return func(_ *Daemon, ctx context.Context, in instance, _ app.ActionRequest) app.Progress {
-		return outcome(method(in.member, ctx, byUser))
+		return in.outcome(method(in.member, ctx, byUser))
 	}
 }
 
 func reset(_ *Daemon, ctx context.Context, in instance, _ app.ActionRequest) app.Progress {
-	return outcome(in.member.Reset(ctx))
+	return in.done(in.member.Reset(ctx))
 }
 
 // verbOf is the table of actions.
@@ -168,5 +168,5 @@ func (d *Daemon) sendSignal(ctx context.Context, in instance, req app.ActionRequ
 	if err == nil {
 		err = d.cfg.Host.Signal(ctx, childKey(st.ID, st.Seq), int(sig), false)
 	}
-	return outcome(st, err)
+	return in.done(st, err)
 }

@@ -31,6 +31,7 @@ func (d *Daemon) getStatus(ctx context.Context, _ ipc.None) (app.DaemonStatus, e
 	all := d.apps.instances()
 	st := app.DaemonStatus{
 		Version: app.Version, PID: os.Getpid(), MasterPID: d.cfg.Host.PID(), Home: d.cfg.Home, Started: d.cfg.Started,
+		MasterUp: d.reign.Began, Restarts: d.reign.Daemons - 1,
 		Processes: len(all), Cgroup: d.cgroups.Dir(), Schema: d.db.Schema(), Warnings: d.warnings(),
 	}
 	for _, in := range all {

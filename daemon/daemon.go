@@ -38,13 +38,19 @@ type Daemon struct {
 	journal   *journal
 	apps      registry
 	admission sync.Mutex // serialises the decision whether a start names something new
-	exits     *proc.Watcher
-	trees     *proc.Trees
-	cgroups   *proc.Cgroups // nil where none can be made
-	pump      *logs.Pump
-	resolver  launch.Resolver
+	tools                // what the launchers of all instances share
 	sampler   *metrics.Sampler
+	reign     reign
 	killed    chan struct{} // gets a token when the kill command has stopped everything
+}
+
+// tools are what it takes to start a process and to see it end.
+type tools struct {
+	resolver launch.Resolver
+	exits    *proc.Watcher
+	trees    *proc.Trees
+	cgroups  *proc.Cgroups // nil where none can be made
+	pump     *logs.Pump
 }
 
 // ErrMasterGone says that the master died. What it ran goes on until a new one adopts it.
@@ -68,7 +74,7 @@ func Run(ctx context.Context, cfg Config) error {
 func open(cfg Config) (*Daemon, error) {
 	d := &Daemon{
 		cfg: cfg, hash: proc.HomeHash(cfg.Home), killed: make(chan struct{}, 1), sampler: metrics.New(),
-		exits: proc.NewWatcher(cfg.Host.Exits()), trees: proc.NewTrees(cfg.Host.PID()),
+		tools: tools{exits: proc.NewWatcher(cfg.Host.Exits()), trees: proc.NewTrees(cfg.Host.PID())},
 	}
 	d.apps.apps = map[uint64]*application{}
 	var err error
@@ -161,7 +167,7 @@ const (
 func (d *Daemon) stopAll(by string, out emit) error {
 	all := d.apps.instances()
 	return forEach(all, max(1, len(all)), func(in instance) app.Progress {
-		return outcome(in.member.Stop(context.Background(), by))
+		return in.outcome(in.member.Stop(context.Background(), by))
 	}, out)
 }
 

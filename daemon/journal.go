@@ -32,6 +32,7 @@ type journal struct {
 const (
 	statusNote = "status/"
 	eventNote  = "event/"
+	reignNote  = "reign"
 	noteLimit  = 5 * time.Second
 )
 
@@ -118,6 +119,29 @@ func (j *journal) Changed() <-chan struct{} {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.changed
+}
+
+// reign counts the daemons of one master.
+type reign struct {
+	Began   time.Time `json:"began"`   // the first daemon
+	Daemons int       `json:"daemons"` // so far
+}
+
+// begin takes part in the count.
+func (j *journal) begin(notes map[string][]byte, now time.Time) reign {
+	r := reign{Began: now}
+	if b, ok := notes[reignNote]; ok {
+		if before := decodeNote[reign](j, reignNote, b); before != nil {
+			r = *before
+		}
+	}
+	r.Daemons++
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	out := map[string][]byte{}
+	j.note(out, reignNote, r)
+	j.keep(out)
+	return r
 }
 
 // restore reads the notes of an earlier daemon: its events go to the store, its statuses

@@ -30,10 +30,19 @@ type launcher struct {
 func (d *Daemon) newGroup(a *application) *cluster.Group {
 	return cluster.New(context.Background(), cluster.Config{
 		Launcher:  func(id, slot int) proc.Launcher { return &launcher{d, a, id, slot} },
-		Report:    func(st app.Status, events []app.Event) { d.journal.Record(a.complete(st), events) },
+		Report:    func(st app.Status, events []app.Event) { d.report(a, st, events) },
 		Permanent: launch.Permanent,
 		Gone:      func(id int) { d.gone(a, id) },
 	})
+}
+
+// report records a change of an instance under the name that its app has now.
+func (d *Daemon) report(a *application, st app.Status, events []app.Event) {
+	st = a.complete(st)
+	for i := range events {
+		events[i].Name = st.Name
+	}
+	d.journal.Record(st, events)
 }
 
 // childKey names a child in the master: the instance and its incarnation.

@@ -83,7 +83,7 @@ func (r *registry) find(selectors []string) ([]instance, error) {
 	}
 	list, scripts := make([]app.Status, len(all)), make([]string, len(all))
 	for i, in := range all {
-		list[i], scripts[i] = in.member.Status(), in.app.spec().Script
+		list[i], scripts[i] = in.app.complete(in.member.Status()), in.app.spec().Script
 	}
 	var out []instance
 	seen := map[int]bool{}

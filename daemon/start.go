@@ -42,7 +42,7 @@ func (d *Daemon) start(ctx context.Context, req app.StartRequest, out emit) erro
 		if isNew[in.member.ID] {
 			return d.first(ctx, in)
 		}
-		return outcome(in.member.Restart(ctx, byUser))
+		return in.outcome(in.member.Restart(ctx, byUser))
 	}, out)
 }
 
@@ -100,7 +100,7 @@ func scriptFile(cwd, target string) string {
 func (d *Daemon) existing() []existing {
 	var out []existing
 	for _, in := range d.apps.instances() {
-		out = append(out, existing{in.member.Status(), in.app.spec().Script})
+		out = append(out, existing{in.app.complete(in.member.Status()), in.app.spec().Script})
 	}
 	return out
 }
@@ -140,20 +140,27 @@ func plural(n int, word string) string {
 // first starts a new instance, or leaves it stopped when it is not to start by itself.
 func (d *Daemon) first(ctx context.Context, in instance) app.Progress {
 	if in.app.spec().NoAutostart {
-		return app.Progress{Status: new(in.member.Status())}
+		return app.Progress{Status: new(d.view(in))}
 	}
-	return outcome(in.member.Start(ctx, byUser))
+	return in.outcome(in.member.Start(ctx, byUser))
 }
 
-// outcome is the line of progress of one instance. One that could not be started at all is a failure.
-func outcome(st app.Status, err error) app.Progress {
+// outcome is the line of progress of an instance that was to be started, or stopped. One that could not be
+// started at all is a failure.
+func (in instance) outcome(st app.Status, err error) app.Progress {
 	if err == nil && st.State == app.Errored && st.Goal == app.Up {
-		err = app.Errorf(app.CodeInvalid, "cannot start %q: %s", st.Name, st.Reason)
+		err = app.Errorf(app.CodeInvalid, "cannot start %q: %s", in.app.spec().Name, st.Reason)
 	}
+	return in.done(st, err)
+}
+
+// done is the line of progress of an instance, whatever state it is in.
+func (in instance) done(st app.Status, err error) app.Progress {
+	p := app.Progress{Status: new(in.app.complete(st))}
 	if err != nil {
-		return app.Progress{Status: &st, Error: app.AsError(err)}
+		p.Error = app.AsError(err)
 	}
-	return app.Progress{Status: &st}
+	return p
 }
 
 // commit writes new apps to disk in one transaction and gives them groups, in which nothing runs yet.

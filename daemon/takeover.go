@@ -39,13 +39,13 @@ func (d *Daemon) takeOver(ctx context.Context) error {
 	for id, st := range d.journal.restore(inv.Notes) {
 		statuses[id] = st
 	}
+	d.reign = d.journal.begin(inv.Notes, d.cfg.Started)
 	fresh := len(inv.Children) == 0 && len(inv.Notes) == 0 // the master is new: nothing, or a dead one before it
-	children, err := d.claim(ctx, inv.Children)
-	if fresh && err == nil {
-		children, err = d.survivors(ctx, wanted(records), statuses)
-	}
-	if err != nil {
-		return err
+	children := d.claim(ctx, inv.Children)
+	if fresh {
+		if children, err = d.survivors(ctx, wanted(records), statuses); err != nil {
+			return err
+		}
 	}
 	for _, rec := range records {
 		a := d.enroll(rec)
@@ -68,7 +68,7 @@ func wanted(records []store.App) map[int]bool {
 }
 
 // claim attaches to the newest child of each instance.
-func (d *Daemon) claim(ctx context.Context, children []master.Child) (map[int]found, error) {
+func (d *Daemon) claim(ctx context.Context, children []master.Child) map[int]found {
 	out := map[int]found{}
 	for _, c := range children {
 		id, seq, ok := splitKey(c.Key)
@@ -76,15 +76,16 @@ func (d *Daemon) claim(ctx context.Context, children []master.Child) (map[int]fo
 			continue
 		}
 		spawned, err := d.cfg.Host.Attach(ctx, c.Key)
-		if err != nil {
-			return nil, fmt.Errorf("cannot take over process %d: %w", c.PID, err)
+		if err != nil { // without its output it is still ours, and must not be started a second time
+			d.cfg.Log.Error("Cannot read the output of a process that is taken over", "pid", c.PID, "err", err)
+			spawned = master.Spawned{PID: c.PID, Start: c.Start}
 		}
 		if old, have := out[id]; have {
 			closePipes(old.spawned)
 		}
 		out[id] = found{seq, spawned, c.Started}
 	}
-	return out, nil
+	return out
 }
 
 func closePipes(s master.Spawned) {

@@ -119,7 +119,7 @@ func TestCleanEnvironment(t *testing.T) {
 	h := newHome(t)
 	h.write("wipe", "#!/bin/sh\n(env -i /usr/bin/setsid sh -c 'echo $$ >> pids; exec sleep 1000' &)\n"+
 		"env -i /usr/bin/setsid sh -c 'echo $$ >> pids; exec sleep 1000' &\nwait\n", 0o755)
-	h.must("start", "./wipe")
+	h.must("start", "./wipe", "--kill-timeout", "300")
 	if h.daemon().Cgroup == "" {
 		t.Skip("no cgroup can be made here")
 	}
@@ -137,7 +137,7 @@ func TestRestartFreesThePort(t *testing.T) {
 	t.Parallel()
 	h := newHome(t)
 	port := freePort(t)
-	h.must("start", progBin, "--name", "forker", "--env", "PORT="+port, "--", "doublefork", "pid")
+	h.must("start", progBin, "--name", "forker", "--kill-timeout", "300", "--env", "PORT="+port, "--", "doublefork", "pid")
 	first := h.pidsIn("pid", 1)[0]
 	h.until("it serves", 10*time.Second, func() bool { return get(t.Context(), port) == nil })
 	if err := os.Remove(filepath.Join(h.cwd, "pid")); err != nil {
@@ -158,8 +158,14 @@ func TestRestartFreesThePort(t *testing.T) {
 func TestCrashLeavesNoChildren(t *testing.T) {
 	t.Parallel()
 	h := newHome(t)
-	h.must("start", progBin, "--name", "quitter", "--no-autorestart", "--", "doublefork", "pid", "quit")
+	h.write("quitter", "#!/bin/sh\nsetsid sh -c 'echo $$ > pid; exec sleep 1000' &\nread -r go < gate\nexit 3\n", 0o755)
+	gate := filepath.Join(h.cwd, "gate")
+	if err := syscall.Mkfifo(gate, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	h.must("start", "./quitter", "--no-autorestart")
 	daemon := h.pidsIn("pid", 1)[0]
+	openFIFO(t, gate)
 	st := h.untilState("quitter", app.Stopped)
 	if alive(daemon) {
 		t.Errorf("the daemon of an app that ended (%s) is still there", st.Exit)

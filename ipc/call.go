@@ -83,68 +83,30 @@ const (
 // errBroken says that the connection ended before the answer did.
 var errBroken = errors.New("the connection broke off")
 
-// get asks for one value. When the daemon dies meanwhile it asks the next one: nothing was changed.
+// get asks for one value.
 func get[T any](ctx context.Context, c *Client, path string, query url.Values, w wait) (T, error) {
+	return ask(ctx, c, path, query, w, readWhole[T])
+}
+
+// getList asks for a list, which may be long.
+func getList[T any](ctx context.Context, c *Client, path string, query url.Values, w wait) ([]T, error) {
+	return ask(ctx, c, path, query, w, readList[T])
+}
+
+func ask[T any](ctx context.Context, c *Client, path string, query url.Values, w wait, read func(io.Reader) (T, error)) (T, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, w.time, (*timeout)(&w))
 	defer cancel()
-	var v T
-	err := c.outlive(ctx, func() (err error) {
-		v, err = getOnce[T](ctx, c, path, query)
-		return err
-	}, errBroken)
-	return v, err
-}
-
-// outlive repeats a call whose daemon is being replaced: nobody was there, or it ended with one
-// of the given errors.
-func (c *Client) outlive(ctx context.Context, call func() error, also ...error) error {
-	err := call()
-	limit := time.After(successor)
-	for {
-		again := c.seen.Load() && errors.Is(err, ErrNotRunning)
-		for _, e := range also {
-			again = again || errors.Is(err, e)
-		}
-		if !again {
-			return err
-		}
-		c.seen.Store(true)
-		select {
-		case <-limit:
-			return err
-		case <-ctx.Done():
-			return c.explain(ctx, err)
-		case <-time.After(retryPause):
-		}
-		err = call()
-	}
-}
-
-func getOnce[T any](ctx context.Context, c *Client, path string, query url.Values) (T, error) {
-	var v T
 	resp, err := c.send(ctx, call{http.MethodGet, path, query, nil})
 	if err != nil {
-		return v, err
+		var none T
+		return none, err
 	}
 	defer resp.Body.Close()
-	body, err := readAll(resp)
+	v, err := read(resp.Body)
 	if err != nil {
-		return v, c.explain(ctx, err)
+		err = c.explain(ctx, err)
 	}
-	if err := json.Unmarshal(body, &v); err != nil {
-		return v, garbled(err)
-	}
-	return v, nil
-}
-
-// readAll reads a body in one go where its length is known.
-func readAll(resp *http.Response) ([]byte, error) {
-	if n := resp.ContentLength; n >= 0 && n <= maxAnswer {
-		body := make([]byte, n)
-		_, err := io.ReadFull(resp.Body, body)
-		return body, err
-	}
-	return io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	return v, err
 }
 
 // stream asks for items. An error comes with a zero item. One that the daemon sent may be about a part of

@@ -102,18 +102,18 @@ func (c *Client) Kill(ctx context.Context) iter.Seq2[app.Progress, error] {
 
 // Processes returns what the selectors match, or all.
 func (c *Client) Processes(ctx context.Context, q ListQuery) ([]app.Status, error) {
-	return get[[]app.Status](ctx, c, "/v1/processes", q.values(), wait{"the list of processes", listCall})
+	return getList[app.Status](ctx, c, "/v1/processes", q.values(), wait{"the list of processes", listCall})
 }
 
 // Details returns everything about what the selectors match, or all.
 func (c *Client) Details(ctx context.Context, selectors ...string) ([]app.Detail, error) {
 	q := DetailsQuery{selectors}
-	return get[[]app.Detail](ctx, c, "/v1/details", q.values(), wait{"the details of processes", detailCall})
+	return getList[app.Detail](ctx, c, "/v1/details", q.values(), wait{"the details of processes", detailCall})
 }
 
 // History returns past events of what the selectors match, the oldest first.
 func (c *Client) History(ctx context.Context, q HistoryQuery) ([]app.Event, error) {
-	return get[[]app.Event](ctx, c, "/v1/history", q.values(), wait{"the history", listCall})
+	return getList[app.Event](ctx, c, "/v1/history", q.values(), wait{"the history", listCall})
 }
 
 // Start starts targets.

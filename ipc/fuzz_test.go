@@ -3,6 +3,7 @@ package ipc
 import (
 	"bufio"
 	"bytes"
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -77,4 +78,23 @@ func check(t *testing.T, raw string, q fromQuery, values func() url.Values, fres
 	if err := again.fromQuery(&http.Request{URL: &url.URL{RawQuery: values().Encode()}}); err != nil || !reflect.DeepEqual(q, again) {
 		t.Fatalf("%q: %+v became %+v, %v", raw, q, again, err)
 	}
+}
+
+// A list is what json.Unmarshal makes of it, in lines or not, or an error.
+func FuzzList(f *testing.F) {
+	f.Add([]byte("[\n{\"seq\":1}\n,{\"seq\":2}\n]\n"))
+	f.Add([]byte("[\n]\n"))
+	f.Add([]byte("[\n{\"seq\":1}\n"))
+	f.Add([]byte("[]"))
+	f.Add([]byte("[\n,\n]\n"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		got, err := readList[app.Event](bytes.NewReader(b))
+		var want []app.Event
+		if json.Unmarshal(b, &want) != nil {
+			return // a list in lines may still be read; what matters is that nothing breaks
+		}
+		if err == nil && len(got) != len(want) {
+			t.Fatalf("%q: %d items, want %d", b, len(got), len(want))
+		}
+	})
 }

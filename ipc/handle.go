@@ -34,6 +34,9 @@ func Handle[Req, Resp any](fn func(ctx context.Context, req Req) (Resp, error)) 
 		if err != nil {
 			return err
 		}
+		if list, ok := longListOf(resp); ok {
+			return writeList(w, list)
+		}
 		return writeJSON(w, http.StatusOK, resp)
 	}
 }

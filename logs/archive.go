@@ -134,10 +134,15 @@ func sortArchives(list []archive) []archive {
 	return slices.CompactFunc(list, func(a, b archive) bool { return a.plain == b.plain })
 }
 
-// archivesOf returns the archives of one log file, oldest first.
+// archivesOf returns the archives of one log file, oldest first. It looks twice: a
+// listing that goes on while an archive is replaced by its compressed form may show neither.
 func archivesOf(path string) ([]archive, error) {
-	found, _, err := scanDir(filepath.Dir(path))
-	return found[path], err
+	first, _, err := scanDir(filepath.Dir(path))
+	if err != nil {
+		return nil, err
+	}
+	second, _, err := scanDir(filepath.Dir(path))
+	return sortArchives(append(second[path], first[path]...)), err
 }
 
 // tempName is where the compressed form of an archive is written until it is whole.

@@ -25,21 +25,19 @@ func chainOf(path string) ([]archive, error) {
 	return append(list, live), nil
 }
 
-// successors returns the archives that follow the file which was live until
-// it was renamed away and which f still has open.
-func successors(path string, f *os.File) ([]archive, error) {
-	list, err := archivesOf(path)
-	if err != nil || len(list) == 0 {
-		return nil, err
-	}
+// stampFor returns the time that the archive of f has, which was live until it was renamed
+// away: its successors are the archives after that. Without an archive, for
+// somebody else renamed it, the time of its last byte serves.
+func stampFor(path string, f *os.File) (time.Time, error) {
 	if at, ok := stampOf(f); ok {
-		return after(list, at), nil
+		return at, nil
 	}
 	st, err := statFile(f)
 	if err != nil {
-		return nil, err
+		return time.Time{}, err
 	}
-	return afterFile(list, st), nil
+	list, err := archivesOf(path)
+	return guessStamp(list, st), err
 }
 
 // after returns the archives of a list that are younger than at.
@@ -52,19 +50,20 @@ func after(list []archive, at time.Time) []archive {
 	return nil
 }
 
-// afterFile does the same for a file whose name is not known. Its own archive is the first
+// guessStamp does it for a file whose present name is not known. Its archive is the first
 // that is not older than its last byte, unless that one is seen to be another file.
-func afterFile(list []archive, st fileState) []archive {
-	rest := after(list, st.modTime.Add(-time.Microsecond))
+func guessStamp(list []archive, st fileState) time.Time {
+	before := st.modTime.Add(-time.Microsecond)
+	rest := after(list, before)
 	if len(rest) == 0 {
-		return nil
+		return before
 	}
 	if rest[0].kind == Plain {
 		if first, err := statPath(rest[0].plain); err == nil && first.id != st.id {
-			return rest
+			return before
 		}
 	}
-	return rest[1:]
+	return rest[0].at
 }
 
 // behind finds the archive that a file became which was live, with the identity
@@ -82,26 +81,44 @@ func behind(path string, id FileID) (own archive, rest []archive, ok bool) {
 	return archive{}, nil, false
 }
 
-// openNext opens the next of the chain: the first archive that is still there, or
-// the live file. A nil source: there is none now.
-func openNext(path string, rest []archive) (src source, own archive, st fileState, left []archive, err error) {
-	for len(rest) > 0 {
-		own, rest = rest[0], rest[1:]
-		src, st, err = openArchive(own)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue // removed as too old
+// openNext opens what comes next: the first of rest that is still there, then
+// what was rotated since seen, the time of the last archive read; then the live file. A nil
+// source: there is none now.
+func openNext(path string, rest []archive, seen time.Time) (src source, own archive, left []archive, err error) {
+	for {
+		for len(rest) > 0 {
+			own, rest = rest[0], rest[1:]
+			src, _, err = openArchive(own)
+			if !errors.Is(err, fs.ErrNotExist) { // else removed as too old
+				return src, own, rest, err
+			}
+			seen = own.at
 		}
-		return src, own, st, rest, err
+		live, err := os.Open(path)
+		if err = ignoreAbsent(err); err != nil {
+			return nil, archive{}, nil, err
+		}
+		// Only now: a file that was rotated before we had the live one open must not be passed over.
+		if rest, err = since(path, seen); err == nil && len(rest) == 0 {
+			if live == nil {
+				return nil, archive{}, nil, nil
+			}
+			return live, archive{plain: path}, nil, nil
+		}
+		if live != nil {
+			err = errors.Join(err, live.Close())
+		}
+		if err != nil {
+			return nil, archive{}, nil, err
+		}
 	}
-	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, archive{}, st, nil, nil
+}
+
+// since returns the archives younger than seen; none when seen is not known.
+func since(path string, seen time.Time) ([]archive, error) {
+	if seen.IsZero() {
+		return nil, nil
 	}
-	if err != nil {
-		return nil, archive{}, st, nil, err
-	}
-	if st, err = statFile(f); err != nil {
-		return nil, archive{}, st, nil, errors.Join(err, f.Close())
-	}
-	return f, archive{plain: path}, st, nil, nil
+	list, err := archivesOf(path)
+	return after(list, seen), err
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"time"
 )
 
 // cursor is a reader's place in a file that grows, is truncated, renamed and made
@@ -16,6 +17,7 @@ type cursor struct {
 	src     source    // nil = not open
 	own     archive   // what src is
 	rest    []archive // to be read after it, before the live file
+	seen    time.Time // of the last archive that was read or passed over
 	id      FileID
 	pos     int64 // where the next line starts
 	scanned int64 // no newline between pos and here
@@ -57,24 +59,42 @@ func (c *cursor) open() error {
 	if c.src != nil {
 		return nil
 	}
-	src, own, st, rest, err := openNext(c.path, c.rest)
+	src, own, rest, err := openNext(c.path, c.rest, c.seen)
 	if err != nil || src == nil {
 		return err
 	}
-	if c.id != (FileID{}) && c.id != st.id && own.live() {
-		if old, after, ok := behind(c.path, c.id); ok { // rotated since it was closed
-			pos, scanned := c.pos, c.scanned
-			c.rest = append([]archive{old}, after...)
-			c.id = FileID{}
-			err := errors.Join(src.Close(), c.open())
-			c.pos, c.scanned = pos, scanned
-			return err
-		}
+	c.src, c.own, c.rest, c.clock = src, own, rest, openClock(own.plain)
+	if f, ok := src.(*os.File); ok && own.live() {
+		err = c.resume(f)
 	}
-	if (c.id != FileID{} && c.id != st.id) || own.kind == Plain && st.size < c.pos {
-		c.pos, c.scanned = 0, 0
+	if err != nil {
+		return errors.Join(err, c.close())
 	}
-	c.src, c.own, c.rest, c.id, c.clock = src, own, rest, st.id, openClock(own.plain)
+	return nil
+}
+
+// resume finds the old place in a live file that was closed meanwhile. When the
+// path names another file by now, it is that of the archive which the old one became.
+func (c *cursor) resume(f *os.File) error {
+	st, err := statFile(f)
+	if err != nil {
+		return err
+	}
+	old, pos, scanned := c.id, c.pos, c.scanned
+	c.id = st.id
+	if (old == FileID{} || old == st.id) && st.size >= pos {
+		return nil
+	}
+	c.pos, c.scanned = 0, 0
+	own, rest, ok := behind(c.path, old)
+	if old == st.id || !ok {
+		return nil
+	}
+	c.rest = append([]archive{own}, rest...)
+	if err := errors.Join(c.close(), c.open()); err != nil {
+		return err
+	}
+	c.pos, c.scanned = pos, scanned
 	return nil
 }
 
@@ -88,8 +108,19 @@ func (c *cursor) close() error {
 	return err
 }
 
+// suspend closes the file for a while; open comes back to the same place.
+func (c *cursor) suspend() error {
+	if c.src != nil && !c.own.live() {
+		c.rest = append([]archive{c.own}, c.rest...)
+	}
+	return c.close()
+}
+
 // next leaves a file that is read to its end.
 func (c *cursor) next() error {
+	if !c.own.live() {
+		c.seen = c.own.at
+	}
 	c.pos, c.scanned, c.id = 0, 0, FileID{}
 	return c.close()
 }
@@ -114,7 +145,7 @@ func (c *cursor) follow(sc *scratch, emit func(Line) bool) (more bool, err error
 		return more, err
 	}
 	if f, ok := c.src.(*os.File); ok {
-		if c.rest, err = successors(c.path, f); err != nil {
+		if c.seen, err = stampFor(c.path, f); err != nil {
 			return false, err
 		}
 	}

@@ -38,8 +38,8 @@ func child(args []string) error {
 		return printPaced(atoi(args[1]))
 	case "count-until-eof": // PREFIX: one write for each line, until stdin ends
 		return countUntilEOF(args[1])
-	case "pump": // PATH: pump descriptor 3 until killed
-		return pumpForever(args[1])
+	case "pump": // PATH SIZE: pump descriptor 3 until killed, rotating at a size
+		return pumpForever(args[1], Policy{MaxSize: int64(atoi(args[2])), Compress: Gzip})
 	}
 	return fmt.Errorf("unknown role %q", args)
 }
@@ -113,12 +113,12 @@ func countUntilEOF(prefix string) error {
 	}
 }
 
-func pumpForever(path string) error {
+func pumpForever(path string, rule Policy) error {
 	p, err := NewPump(Options{})
 	if err != nil {
 		return err
 	}
-	if _, err := p.Attach(os.NewFile(3, "pipe"), Target{Path: path}); err != nil {
+	if _, err := p.Attach(os.NewFile(3, "pipe"), Target{Path: path, Rotate: rule}); err != nil {
 		return err
 	}
 	fmt.Println("attached")
@@ -206,7 +206,7 @@ func read(t testing.TB, path string) string {
 // eventually waits until ok is true; what says what for.
 func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.NewTimer(20 * time.Second)
+	deadline := time.NewTimer(time.Minute)
 	defer deadline.Stop()
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()

@@ -17,7 +17,13 @@ import (
 
 // TestKilledPump is the promise of the package: pumps that are killed at random
 // moments, one after the other, neither lose nor repeat a byte.
-func TestKilledPump(t *testing.T) {
+func TestKilledPump(t *testing.T) { killedPumps(t, 0) }
+
+// TestKilledPumpRotating is the same while files are rotated and compressed.
+func TestKilledPumpRotating(t *testing.T) { killedPumps(t, 50_000) }
+
+func killedPumps(t *testing.T, size int64) {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "out.log")
 	r, w := newPipe(t)
 	w = readWrite(t, w)
@@ -30,20 +36,20 @@ func TestKilledPump(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 30 {
-		killPump(t, r, path)
+		killPump(t, r, path, size)
 	}
 	if err := stdin.Close(); err != nil {
 		t.Fatal(err)
 	}
 	p := newPump(t, Options{})
-	s, err := p.Attach(r, Target{Path: path})
+	s, err := p.Attach(r, Target{Path: path, Rotate: Policy{MaxSize: size, Compress: Gzip}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	wait()
 	_ = w.Close()
 	s.Drain(drainTime)
-	text := []byte(read(t, path))
+	text := []byte(readChain(t, path))
 	t.Logf("%d lines over 31 pumps", checkCount(t, text, "a"))
 	if !bytes.HasSuffix(text, []byte(" end\n")) {
 		t.Errorf("the end is missing: %q", text[max(0, len(text)-40):])
@@ -52,10 +58,10 @@ func TestKilledPump(t *testing.T) {
 
 // killPump starts a pump in another process and kills it a few milliseconds after
 // it began to work.
-func killPump(t *testing.T, r *os.File, path string) {
+func killPump(t *testing.T, r *os.File, path string, size int64) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), childVar+"=pump "+path)
+	cmd.Env = append(os.Environ(), fmt.Sprintf("%s=pump %s %d", childVar, path, size))
 	cmd.ExtraFiles = []*os.File{r}
 	out, err := cmd.StdoutPipe()
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -91,6 +92,66 @@ func TestQueryHistory(t *testing.T) {
 	}
 	for range (Query{Sources: src, Lines: 2}).Run(t.Context()) {
 		break // the consumer may stop
+	}
+}
+
+// TestQueryFilters: the times come from the index, and archives count as well.
+func TestQueryFilters(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "out.log")
+	p := newPump(t, Options{})
+	_, w := attachRotating(t, p, path, Policy{Compress: Zstd})
+	var times []time.Time
+	want := ""
+	for i := range 6 { // each in a span of time of its own
+		times = append(times, time.Now())
+		text := fmt.Sprintf("%d info\n%d ERROR\n", i, i)
+		write(t, w, text)
+		if want += text; i%2 == 0 {
+			eventuallyFile(t, path, want)
+			p.Rotate(path)
+			want = ""
+		} else {
+			eventuallyFile(t, path, want)
+		}
+		<-time.After(2 * indexEvery)
+	}
+	eventually(t, "the archives are compressed", func() bool {
+		list, err := archivesOf(path)
+		return err == nil && len(list) == 3 && list[2].kind == Zstd && list[0].kind == Zstd
+	})
+	for _, c := range []struct {
+		q    Query
+		want string
+	}{
+		{Query{Lines: -1}, "0i 0E 1i 1E 2i 2E 3i 3E 4i 4E 5i 5E"},
+		{Query{Lines: 3}, "4E 5i 5E"},
+		{Query{Lines: 8}, "2i 2E 3i 3E 4i 4E 5i 5E"},
+		{Query{Lines: 99}, "0i 0E 1i 1E 2i 2E 3i 3E 4i 4E 5i 5E"},
+		{Query{Lines: -1, Since: times[4]}, "4i 4E 5i 5E"},
+		{Query{Lines: -1, Since: times[1], Until: times[3]}, "1i 1E 2i 2E"},
+		{Query{Lines: -1, Until: times[1]}, "0i 0E"},
+		{Query{Lines: -1, Grep: regexp.MustCompile("ERR")}, "0E 1E 2E 3E 4E 5E"},
+		{Query{Lines: 2, Grep: regexp.MustCompile("ERR")}, "4E 5E"},
+		{Query{Lines: 1, Since: times[2], Until: times[4], Grep: regexp.MustCompile("info")}, "3i"},
+		{Query{Lines: -1, Since: time.Now()}, ""},
+		{Query{}, ""},
+	} {
+		c.q.Sources = []Source{{Path: path}}
+		var got []string
+		for l, err := range c.q.Run(t.Context()) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if l.File == "" {
+				got = append(got, l.Text[:1]+l.Text[2:3])
+				if i := int(l.Text[0] - '0'); l.At.Before(times[i]) || i < 5 && !l.At.Before(times[i+1]) {
+					t.Errorf("%q arrived at %v, not after %v", l.Text, l.At, times[i])
+				}
+			}
+		}
+		if s := strings.Join(got, " "); s != c.want {
+			t.Errorf("%+v: %s, want %s", c.q, s, c.want)
+		}
 	}
 }
 

@@ -79,7 +79,7 @@ func (r *reader) hold(f *followed) error {
 	}
 	r.open = append(slices.DeleteFunc(r.open, func(o *followed) bool { return o == f }), f)
 	if len(r.open) > maxCursors {
-		_ = r.open[0].cursor.close() // only read
+		_ = r.open[0].cursor.suspend() // only read
 		r.open = r.open[1:]
 	}
 	return nil

@@ -20,6 +20,9 @@ func readChain(t testing.TB, path string) string {
 	}
 	var out strings.Builder
 	for _, a := range chain {
+		if _, err := os.Stat(a.plain); a.live() && err != nil {
+			continue // between a rotation and the next byte
+		}
 		out.WriteString(readArchive(t, a))
 	}
 	return out.String()
@@ -54,15 +57,15 @@ func attachRotating(t testing.TB, p *Pump, path string, rule Policy) (*Stream, *
 func TestRotateBySize(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "out.log")
 	p := newPump(t, Options{})
-	const size = 300_000
+	const size = 1_000_000
 	s, w := attachRotating(t, p, path, Policy{MaxSize: size, Compress: Zstd})
-	run(t, w, "count 200000 a 100")()
+	run(t, w, "count 100000 a 100")()
 	s.Drain(drainTime)
-	if n := checkCount(t, []byte(readChain(t, path)), "a"); n != 200_000 {
+	if n := checkCount(t, []byte(readChain(t, path)), "a"); n != 100_000 {
 		t.Errorf("%d lines", n)
 	}
 	list, err := archivesOf(path)
-	if err != nil || len(list) < 60 {
+	if err != nil || len(list) < 10 {
 		t.Fatalf("%d archives, %v", len(list), err)
 	}
 	for _, a := range list {
@@ -72,10 +75,10 @@ func TestRotateBySize(t *testing.T) {
 		}
 	}
 	want := []string{}
-	for i := 190_000; i < 200_000; i++ { // over three files
+	for i := 70_000; i < 100_000; i++ { // over three files
 		want = append(want, fmt.Sprintf("a %d %s", i, strings.Repeat("x", 100)))
 	}
-	if got := s.Tail(10_000, 10<<20); !slices.Equal(got, want[len(want)-len(got):]) || len(got) < 2*size/110 {
+	if got := s.Tail(20_000, 10<<20); !slices.Equal(got, want[len(want)-len(got):]) || len(got) != 20_000 {
 		t.Errorf("the tail has %d lines", len(got))
 	}
 	eventually(t, "all are compressed, nothing is left over", func() bool {
@@ -84,7 +87,7 @@ func TestRotateBySize(t *testing.T) {
 		return err == nil && err2 == nil && len(temps) == 0 &&
 			!slices.ContainsFunc(list, func(a archive) bool { return a.kind != Zstd })
 	})
-	if n := checkCount(t, []byte(readChain(t, path)), "a"); n != 200_000 {
+	if n := checkCount(t, []byte(readChain(t, path)), "a"); n != 100_000 {
 		t.Errorf("%d lines after compression", n)
 	}
 	if err := checkModes(list, 0o600); err != nil {
@@ -249,7 +252,7 @@ func TestFollowAcrossRotation(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "out.log")
 	p := newPump(t, Options{})
 	s, w := attachRotating(t, p, path, Policy{MaxSize: 1_000_000, Compress: Gzip})
-	wait := run(t, w, "count 300000 a 40")
+	wait := run(t, w, "count 100000 a 40")
 	next := 0
 	done := errors.New("done")
 	err := Follow(t.Context(), p, path, Offset{}, func(l Line) error {
@@ -258,9 +261,9 @@ func TestFollowAcrossRotation(t *testing.T) {
 		}
 		next++
 		switch {
-		case next == 300000:
+		case next == 100_000:
 			return done
-		case next%100_000 == 0: // a slow reader: the compressor overtakes it
+		case next%30_000 == 0: // a slow reader: the compressor overtakes it
 			eventually(t, "all archives are compressed", func() bool {
 				list, err := archivesOf(path)
 				return err == nil && !slices.ContainsFunc(list, func(a archive) bool { return a.kind == Plain })
@@ -273,7 +276,6 @@ func TestFollowAcrossRotation(t *testing.T) {
 	}
 	wait()
 	s.Drain(drainTime)
-	t.Log(checkCount(t, []byte(readChain(t, path)), "a"))
 }
 
 func FuzzArchiveName(f *testing.F) {
@@ -328,7 +330,7 @@ func FuzzInflated(f *testing.F) {
 			b := make([]byte, n)
 			m, err := src.ReadAt(b, int64(off))
 			want := text[min(off, len(text)):min(off+n, len(text))]
-			if string(b[:m]) != string(want) || (m < n) != (err != nil) {
+			if string(b[:m]) != string(want) || m < n && err == nil {
 				t.Fatalf("%d bytes at %d of %d: %d bytes, %v", n, off, len(text), m, err)
 			}
 		}

@@ -1,8 +1,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
+
+	"gpm/app"
+	"gpm/master"
 )
 
 // entry runs the processes behind the commands, without the machinery of the command line: a
@@ -30,10 +34,20 @@ func entry(args []string, stderr io.Writer) (code int, ok bool) {
 	return 0, false
 }
 
+// exitCode says on stderr, in one line, why a process ends, and tells its master by the code.
 func exitCode(stderr io.Writer, err error) int {
 	if err == nil {
 		return 0
 	}
+	if e := app.AsError(err); e.Hint != "" {
+		err = fmt.Errorf("%w; %s", err, e.Hint)
+	}
 	fmt.Fprintln(stderr, err)
+	switch {
+	case errors.Is(err, app.ErrConflict):
+		return master.ExitAlreadyRunning
+	case errors.Is(err, app.ErrStorage):
+		return master.ExitRefused
+	}
 	return 1
 }

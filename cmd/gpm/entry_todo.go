@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/debug"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -39,10 +40,14 @@ func runMaster(home string) error {
 	})
 }
 
+// smallHeap is the garbage collector's goal, in percent over what is in use: a daemon mostly waits.
+const smallHeap = 50
+
 // runDaemon serves a home until its master ends it. SIGTERM makes it leave everything to the next
 // daemon. When the master has died it starts another, which finds what is left running.
 func runDaemon(home string) error {
 	started := time.Now()
+	debug.SetGCPercent(smallHeap)
 	conn, err := master.Inherited()
 	if err != nil {
 		return err
