@@ -85,28 +85,56 @@ var errBroken = errors.New("the connection broke off")
 
 // get asks for one value.
 func get[T any](ctx context.Context, c *Client, path string, query url.Values, w wait) (T, error) {
-	return ask(ctx, c, path, query, w, readWhole[T])
+	return ask(ctx, c, call{http.MethodGet, path, query, nil}, w, readWhole[T])
 }
 
 // getList asks for a list, which may be long.
 func getList[T any](ctx context.Context, c *Client, path string, query url.Values, w wait) ([]T, error) {
-	return ask(ctx, c, path, query, w, readList[T])
+	return ask(ctx, c, call{http.MethodGet, path, query, nil}, w, readList[T])
 }
 
-func ask[T any](ctx context.Context, c *Client, path string, query url.Values, w wait, read func(io.Reader) (T, error)) (T, error) {
+// ask sends a request that changes nothing and reads the answer. When the daemon dies meanwhile it asks the next one.
+func ask[T any](ctx context.Context, c *Client, r call, w wait, read func(io.Reader) (T, error)) (T, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, w.time, (*timeout)(&w))
 	defer cancel()
-	resp, err := c.send(ctx, call{http.MethodGet, path, query, nil})
-	if err != nil {
-		var none T
-		return none, err
-	}
-	defer resp.Body.Close()
-	v, err := read(resp.Body)
-	if err != nil {
-		err = c.explain(ctx, err)
-	}
+	var v T
+	err := c.outlive(ctx, func() error {
+		resp, err := c.send(ctx, r)
+		if err != nil {
+			return err
+		}
+		defer resp.Body.Close()
+		if v, err = read(resp.Body); err != nil {
+			return c.explain(ctx, err)
+		}
+		return nil
+	}, errBroken)
 	return v, err
+}
+
+// outlive repeats a call whose daemon is being replaced: nobody was there, or it ended with one
+// of the given errors.
+func (c *Client) outlive(ctx context.Context, call func() error, also ...error) error {
+	err := call()
+	limit := time.After(successor)
+	for {
+		again := c.seen.Load() && errors.Is(err, ErrNotRunning)
+		for _, e := range also {
+			again = again || errors.Is(err, e)
+		}
+		if !again {
+			return err
+		}
+		c.seen.Store(true)
+		select {
+		case <-limit:
+			return err
+		case <-ctx.Done():
+			return c.explain(ctx, err)
+		case <-time.After(retryPause):
+		}
+		err = call()
+	}
 }
 
 // stream asks for items. An error comes with a zero item. One that the daemon sent may be about a part of

@@ -159,14 +159,53 @@ func TestForeignAnswers(t *testing.T) {
 		"empty error":  "HTTP/1.1 500 Oops\r\nContent-Length: 2\r\n\r\n{}",
 		"another type": head + "4\r\n\r\n[1] ",
 	} {
-		c := answerWith(t, bytes)
+		t.Run(name, func(t *testing.T) {
+			t.Parallel() // a broken connection is tried again for a while
+			c := answerWith(t, bytes)
+			_, err := c.Ping(t.Context())
+			if e := wantCode(t, err, app.CodeInternal); !strings.HasPrefix(e.Message, "cannot ") {
+				t.Errorf("%q", e.Message)
+			}
+			if _, err := collect(c.Events(t.Context(), EventQuery{})); err == nil {
+				t.Error("a stream without an error")
+			}
+		})
+	}
+}
+
+// A reading call that meets the gap between two daemons asks the next one.
+func TestCallOutlivesADaemon(t *testing.T) {
+	home := t.TempDir()
+	dying, err := Listen(Address(home))
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone := make(chan struct{})
+	go func() {
+		defer close(gone)
+		conn, err := dying.Accept()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		_, _ = conn.Read(make([]byte, 10))
+		_ = dying.Close()
+		_ = conn.Close() // in the middle of the question
+	}()
+	answered := make(chan error, 1)
+	c := client(t, home)
+	go func() {
 		_, err := c.Ping(t.Context())
-		if e := wantCode(t, err, app.CodeInternal); !strings.HasPrefix(e.Message, "cannot ") {
-			t.Errorf("%s: %q", name, e.Message)
-		}
-		if _, err := collect(c.Events(t.Context(), EventQuery{})); err == nil {
-			t.Errorf("%s: a stream without an error", name)
-		}
+		answered <- err
+	}()
+	within(t, time.Minute, "the end of the first daemon", gone)
+	next, err := Listen(Address(home))
+	if err != nil {
+		t.Fatal(err)
+	}
+	serveOn(t, next, stubs())
+	if err := <-answered; err != nil {
+		t.Error(err)
 	}
 }
 

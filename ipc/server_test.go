@@ -42,8 +42,8 @@ func stubs() []Route {
 	}
 }
 
-// ask sends one request by hand and returns the status and the error in the body.
-func ask(t *testing.T, home string, change func(*http.Request), method, path string, body io.Reader) (int, *app.Error) {
+// request sends one request by hand and returns the status and the error in the body.
+func request(t *testing.T, home string, change func(*http.Request), method, path string, body io.Reader) (int, *app.Error) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, "http://gpm"+path, body)
 	if err != nil {
@@ -88,7 +88,7 @@ func TestErrorAnswers(t *testing.T) {
 		"stream refused": {nil, "POST", "/v1/actions", `{"action":"stop"}`, 400, app.CodeInvalid},
 	} {
 		t.Run(name, func(t *testing.T) {
-			status, e := ask(t, home, tt.change, tt.method, tt.path, strings.NewReader(tt.body))
+			status, e := request(t, home, tt.change, tt.method, tt.path, strings.NewReader(tt.body))
 			if status != tt.status || e == nil || e.Code != tt.code {
 				t.Errorf("status %d, error %+v; want %d, %q", status, e, tt.status, tt.code)
 			}
@@ -98,7 +98,7 @@ func TestErrorAnswers(t *testing.T) {
 
 func TestLocalhostMayAsk(t *testing.T) {
 	home := serve(t, stubs())
-	status, e := ask(t, home, func(r *http.Request) { r.Host = "localhost" }, "GET", "/v1/ping", nil)
+	status, e := request(t, home, func(r *http.Request) { r.Host = "localhost" }, "GET", "/v1/ping", nil)
 	if status != http.StatusOK {
 		t.Errorf("status %d, %v", status, e)
 	}
