@@ -38,7 +38,8 @@ func Select(sel string, list []Status, scripts []string) ([]int, error) {
 func selectRegexp(sel string, list []Status) ([]int, error) {
 	re, err := regexp.Compile(strings.Trim(sel, "/"))
 	if err != nil {
-		return nil, Errorf(CodeInvalid, "cannot use selector %q: %w", sel, err)
+		return nil, Errorf(CodeInvalid, "cannot use selector %q: %w", sel, err).
+			WithHint("a regular expression stands between slashes, as in /^web-/")
 	}
 	found := indexes(list, func(s Status) bool { return re.MatchString(s.Name) })
 	if len(found) == 0 {

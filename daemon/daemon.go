@@ -105,12 +105,14 @@ func (d *Daemon) run(ctx context.Context) error {
 	defer stop()
 	gone, failed := make(chan struct{}), make(chan error, 1)
 	parts.Go(func() { d.exits.Run(ctx); close(gone) })
-	if err := d.takeOver(ctx); err != nil {
-		return err
-	}
+	// Before anything is started: what cannot be asked must not run. Who asks now waits for the answer.
 	listener, err := ipc.Listen(ipc.Address(d.cfg.Home))
 	if err != nil {
+		_ = d.cgroups.Close() // stays where children of the daemon before are in it
 		return err
+	}
+	if err := d.takeOver(ctx); err != nil {
+		return errors.Join(err, listener.Close())
 	}
 	if d.cfg.Healthy != nil {
 		d.cfg.Healthy(d.healthy)

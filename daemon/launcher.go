@@ -36,13 +36,20 @@ func (d *Daemon) newGroup(a *application) *cluster.Group {
 	})
 }
 
-// report records a change of an instance under the name that its app has now.
+// report records a change of an instance under the name that its app has now. That a job is done is as good as
+// the user's word that it is to be down, and so is on disk at once: a power cut must not run it again.
 func (d *Daemon) report(a *application, st app.Status, events []app.Event) {
 	st = a.complete(st)
 	for i := range events {
 		events[i].Name = st.Name
 	}
 	d.journal.Record(st, events)
+	if !finished(st) {
+		return
+	}
+	if err := d.db.Flush(); err != nil {
+		d.cfg.Log.Warn("Cannot save that a process is done", "id", st.ID, "err", err)
+	}
 }
 
 // childKey names a child in the master: the instance and its incarnation.

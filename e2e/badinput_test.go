@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -70,7 +71,7 @@ var badStarts = []struct {
 	{`cannot use --min-uptime "NaN"`, []string{progBinary, "--min-uptime", "NaN"}},
 	{`cannot use --max-restarts "many"`, []string{progBinary, "--max-restarts", "many"}},
 	{`cannot use --stop-exit-codes "256"`, []string{progBinary, "--stop-exit-codes", "256"}},
-	{`cannot use -i`, []string{progBinary, "-i", "lots"}},
+	{`cannot use --instances "lots"`, []string{progBinary, "-i", "lots"}},
 	{`cannot use --env "NOVALUE"`, []string{progBinary, "--env", "NOVALUE"}},
 	{`cannot use --nice "20"`, []string{progBinary, "--nice", "20"}},
 	{`cannot use --cpu "x"`, []string{progBinary, "--cpu", "x"}},
@@ -118,10 +119,11 @@ func TestBadSelectors(t *testing.T) {
 	h := newHome(t)
 	h.must("start", progBin, "--name", "srv", "--", "sleep")
 	before := h.status("srv").PID
-	for _, command := range []string{"stop", "restart", "delete", "reset", "why", "describe"} {
+	for _, command := range []string{"stop", "restart", "delete", "reset", "why"} {
 		h.refused("nosuch", command, "nosuch")
 		h.refused("99", command, "99")
 	}
+	h.fails("nosuch doesn't exist", "describe", "nosuch") // pm2's words
 	h.refused("nosuch", "logs", "nosuch", "--nostream", "-s")
 	for _, command := range []string{"stop", "restart", "delete", "reset"} {
 		h.refused("/no.such/", command, "/no.such/")
@@ -146,21 +148,21 @@ func TestTenMegabytes(t *testing.T) {
 	t.Parallel()
 	h := newHome(t)
 	h.must("ping")
-	// One string is bounded by the kernel to 128 KiB: what can be typed are many.
-	many := make([]string, 0, 101)
-	for range 100 {
-		many = append(many, strings.Repeat("x", 100_000))
-	}
-	if cmd := h.command(append([]string{"start", progBin, "--"}, many...)...); cmd.Run() == nil {
-		t.Error("ten megabytes of arguments were accepted")
-	}
-	h.refused("more than a program can be given", append([]string{"start", progBin, "--"}, many[:21]...)...)
-	for i := range many[:30] {
-		h.env = append(h.env, fmt.Sprintf("BIG%d=%s", i, many[i][:60_000]))
+	// The kernel passes on no more than a quarter of the stack's limit, at most 6 MB.
+	long := strings.Repeat("x", 100_000)
+	h.write("type", "#!/bin/bash\nulimit -s unlimited\nargs=()\nfor ((i = 0; i < 50; i++)); do args+=("+long+"); done\n"+
+		"exec "+gpmBin+" start "+progBin+" -- \"${args[@]}\"\n", 0o755)
+	typed := h.command()
+	typed.Path, typed.Args = filepath.Join(h.cwd, "type"), []string{"type"}
+	h.checkRefusal(h.finish(typed), "more than a program can be given", []string{"start", "5 MB"})
+	h.checkStatus("POST", "/v1/start", `{"targets":["`+progBin+`"],"spec":{"cwd":"/","args":["`+strings.Repeat("x", 10<<20)+`"]},"set":{"args":true}}`,
+		http.StatusBadRequest)
+	for i := range 15 {
+		h.env = append(h.env, fmt.Sprintf("BIG%d=%s", i, long))
 	}
 	h.must("start", progBin, "--name", "large", "--no-autorestart", "--", "env")
-	if g := h.given("large"); len(g.Env["BIG29"]) != 60_000 {
-		t.Errorf("a large environment did not arrive: %d bytes", len(g.Env["BIG29"]))
+	if st := h.untilState("large", app.Stopped); st.Exit.Code != 0 || len(h.outLog("large")) < 15*len(long) {
+		t.Errorf("a large environment did not arrive: %s, %d bytes", st.Exit, len(h.outLog("large")))
 	}
 	if n := len(h.list()); n != 1 {
 		t.Errorf("%d processes are listed, want 1", n)

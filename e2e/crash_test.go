@@ -253,6 +253,7 @@ func TestBothKilled(t *testing.T) {
 	stopProcess(t, d.PID) // so that it cannot start a master in time
 	kill(t, d.MasterPID)
 	kill(t, d.PID)
+	h.untilDead(d)
 	if st := h.status("sleeper"); st.PID != pid || st.State != app.Online {
 		t.Errorf("was %d, is %d %s", pid, st.PID, st.State)
 	}
@@ -263,6 +264,12 @@ func TestBothKilled(t *testing.T) {
 	if alive(pid) {
 		t.Error("the adopted process outlived its stop")
 	}
+}
+
+// untilDead waits until neither daemon nor master exists: a signal takes its time on a busy machine.
+func (h *home) untilDead(d app.DaemonStatus) {
+	h.t.Helper()
+	h.until("daemon and master are dead", 10*time.Second, func() bool { return !alive(d.PID) && !alive(d.MasterPID) })
 }
 
 func stopProcess(t *testing.T, pid int) {

@@ -119,15 +119,18 @@ func (h *home) command(args ...string) *exec.Cmd {
 
 // run runs a command whatever comes of it.
 func (h *home) run(args ...string) result {
+	return h.finish(h.command(args...))
+}
+
+func (h *home) finish(cmd *exec.Cmd) result {
 	var out, errs strings.Builder
-	cmd := h.command(args...)
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	err := cmd.Run()
 	r := result{out.String(), errs.String(), 0}
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		r.code = exit.ExitCode()
 	} else if err != nil {
-		h.t.Errorf("gpm %v: %v", args, err)
+		h.t.Errorf("%.200q: %v", cmd.Args, err)
 	}
 	return r
 }

@@ -75,7 +75,7 @@ func TestReboot(t *testing.T) {
 		kill(t, pid)
 	}
 	kill(t, d.PID)
-	h.until("all is dead", 10*time.Second, func() bool { return !alive(d.PID) && !alive(d.MasterPID) })
+	h.untilDead(d)
 	h.checkIntents(want, before)
 	h.must("start", "stopped")
 	h.untilState("stopped", app.Online)

@@ -159,7 +159,7 @@ func stream[T any](ctx context.Context, c *Client, r call, what string) iter.Seq
 			clock.Reset(silence)
 			line, err := readLine(in)
 			clock.Stop()
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				return
 			}
 			if err != nil {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"reflect"
@@ -96,7 +97,7 @@ func (d *listDecoder[T]) readLines(in *bufio.Reader) error {
 	part := make([]byte, 0, 2*listPart)
 	for {
 		line, err := readSlice(in)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return io.ErrUnexpectedEOF
 		}
 		if err != nil {
@@ -119,7 +120,7 @@ func (d *listDecoder[T]) readLines(in *bufio.Reader) error {
 // readSlice returns the next line with its newline; it is valid until the next call.
 func readSlice(in *bufio.Reader) ([]byte, error) {
 	line, err := in.ReadSlice('\n')
-	if err != bufio.ErrBufferFull {
+	if !errors.Is(err, bufio.ErrBufferFull) {
 		return line, err
 	}
 	head := bytes.Clone(line)

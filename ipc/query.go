@@ -39,7 +39,7 @@ func (q ListQuery) values() url.Values {
 }
 
 func (q *ListQuery) fromQuery(r *http.Request) error {
-	p := params{values: r.URL.Query()}
+	p := parseParams(r)
 	*q = ListQuery{Selectors: p.values["sel"], Usage: p.flag("usage")}
 	return p.err
 }
@@ -47,8 +47,9 @@ func (q *ListQuery) fromQuery(r *http.Request) error {
 func (q DetailsQuery) values() url.Values { return selectors(q.Selectors) }
 
 func (q *DetailsQuery) fromQuery(r *http.Request) error {
-	*q = DetailsQuery{Selectors: r.URL.Query()["sel"]}
-	return nil
+	p := parseParams(r)
+	*q = DetailsQuery{Selectors: p.values["sel"]}
+	return p.err
 }
 
 func (q EventQuery) values() url.Values {
@@ -60,7 +61,7 @@ func (q EventQuery) values() url.Values {
 }
 
 func (q *EventQuery) fromQuery(r *http.Request) error {
-	p := params{values: r.URL.Query()}
+	p := parseParams(r)
 	*q = EventQuery{Since: p.number("since"), Last: int(p.number("last")), Follow: p.flag("follow")}
 	return p.err
 }
@@ -72,7 +73,7 @@ func (q HistoryQuery) values() url.Values {
 }
 
 func (q *HistoryQuery) fromQuery(r *http.Request) error {
-	p := params{values: r.URL.Query()}
+	p := parseParams(r)
 	*q = HistoryQuery{Selectors: p.values["sel"], Last: int(p.number("last"))}
 	return p.err
 }
@@ -89,6 +90,16 @@ func selectors(list []string) url.Values {
 type params struct {
 	values url.Values
 	err    error
+}
+
+// parseParams does not take URL.Query, which drops what it cannot read: without its selectors a query
+// would be about all processes.
+func parseParams(r *http.Request) params {
+	values, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return params{err: app.Errorf(app.CodeInvalid, "cannot read the query: %w", err)}
+	}
+	return params{values: values}
 }
 
 func (p *params) number(name string) uint64 {

@@ -16,7 +16,7 @@ import (
 // Limits on what a client may send or how long it may take to do so.
 const (
 	maxBody       = 8 << 20 // JSON may double the 2 MB that execve takes
-	maxHeader     = 64 << 10
+	maxHeader     = 1 << 20 // thousands of selectors in a query
 	headerTimeout = 5 * time.Second
 	bodyTimeout   = 30 * time.Second
 	writeTimeout  = 30 * time.Second // for one answer; streams have none, a pager may hold them up

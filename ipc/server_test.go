@@ -226,6 +226,20 @@ func TestIdleStreamNoticesThatTheClientHasGone(t *testing.T) {
 	within(t, time.Minute, "the end of the handler", gone)
 }
 
+func TestThousandsOfSelectors(t *testing.T) {
+	home := serve(t, []Route{{"GET /v1/processes", Handle(func(_ context.Context, q ListQuery) ([]app.Status, error) {
+		return []app.Status{{ID: len(q.Selectors)}}, nil
+	})}})
+	c := client(t, home)
+	list, err := c.Processes(t.Context(), ListQuery{Selectors: strings.Split(strings.Repeat("some-process,", 5000), ",")})
+	if err != nil || len(list) != 1 || list[0].ID != 5001 {
+		t.Errorf("%v, %v", list, err)
+	}
+	// More than net/url takes must not become a query without selectors, which is one about everything.
+	_, err = c.Processes(t.Context(), ListQuery{Selectors: strings.Split(strings.Repeat("x,", 50000), ",")})
+	wantCode(t, err, app.CodeInvalid)
+}
+
 func TestAnswerOfManyMegabytes(t *testing.T) {
 	home := serve(t, stubs())
 	body, _ := json.Marshal(app.Spec{Name: strings.Repeat("n", 4<<20)})

@@ -103,7 +103,8 @@ func script(look lookup, path string, head []byte, executable bool) (argv []stri
 	s, ok := ParseShebang(head)
 	switch {
 	case !ok:
-		return nil, "", app.Errorf(app.CodeInvalid, "its first line begins with #! and names no interpreter")
+		return nil, "", app.Errorf(app.CodeInvalid, "its first line begins with #! and names no interpreter").
+			WithHint("write one like #!/bin/sh, or name it with --interpreter")
 	case s.CR:
 		return nil, "", app.Errorf(app.CodeInvalid, "its first line ends in a carriage return, so that the interpreter %q is not found", s.Interpreter+`\r`).
 			WithHint("it has Windows line ends: sed -i 's/\\r$//' %s", path)

@@ -97,7 +97,8 @@ func startError(spec app.Spec, err error) error {
 		return nil
 	}
 	e := app.AsError(err)
-	return app.Errorf(e.Code, "cannot start %q: %w", short(cmp.Or(spec.Script, spec.Name)), err).WithHint("%s", e.Hint)
+	return app.Errorf(e.Code, "cannot start %q: %w", short(cmp.Or(spec.Script, spec.Name)), err).
+		WithHint("%s", cmp.Or(e.Hint, "gpm start --help shows the options"))
 }
 
 // short cuts what goes into a sentence: a script may be a command line of megabytes.

@@ -63,11 +63,13 @@ func (l lookup) file(name string) (string, error) {
 		case info.IsDir():
 			return "", app.Errorf(app.CodeInvalid, "%q is a directory", candidate).WithHint("give the file to start in it")
 		case !info.Mode().IsRegular():
-			return "", app.Errorf(app.CodeInvalid, "%q is not a regular file (%s)", candidate, info.Mode().Type())
+			return "", app.Errorf(app.CodeInvalid, "%q is not a regular file (%s)", candidate, kindName(info.Mode())).
+				WithHint("give a program or a script")
 		}
 		return candidate, nil
 	}
-	return "", app.Errorf(app.CodeNotFound, "the file %q does not exist", short(path))
+	return "", app.Errorf(app.CodeNotFound, "the file %q does not exist", short(path)).
+		WithHint("give the path of a file, or --cwd if it is elsewhere")
 }
 
 // program looks for an executable file on PATH.
@@ -102,7 +104,8 @@ func (l lookup) interpreter(name string) ([]string, error) {
 	}
 	path, err := l.file(name)
 	if err != nil {
-		return nil, app.Errorf(app.AsError(err).Code, "cannot use its interpreter: %w", err)
+		return nil, app.Errorf(app.AsError(err).Code, "cannot use its interpreter: %w", err).
+			WithHint("name another with --interpreter, by its path or as on PATH")
 	}
 	if info, err := os.Stat(path); err == nil && !isExecutable(path, info) {
 		return nil, notExecutable(path)
@@ -124,6 +127,19 @@ func isPlain(name string) bool {
 	return filepath.Base(name) == name && !strings.ContainsAny(name, " \t\n")
 }
 
+// kindName says what a file is that is neither regular nor a directory.
+func kindName(mode fs.FileMode) string {
+	switch {
+	case mode&fs.ModeDevice != 0:
+		return "a device"
+	case mode&fs.ModeNamedPipe != 0:
+		return "a pipe"
+	case mode&fs.ModeSocket != 0:
+		return "a socket"
+	}
+	return mode.Type().String()
+}
+
 // checkDir says what is wrong with a working directory.
 func checkDir(dir string) error {
 	if !filepath.IsAbs(dir) {
@@ -134,7 +150,8 @@ func checkDir(dir string) error {
 		return fileError("its working directory", dir, err)
 	}
 	if !info.IsDir() {
-		return app.Errorf(app.CodeInvalid, "its working directory %q is not a directory", dir)
+		return app.Errorf(app.CodeInvalid, "its working directory %q is not a directory", dir).
+			WithHint("give a directory with --cwd")
 	}
 	return nil
 }
@@ -146,9 +163,10 @@ func fileError(what, path string, err error) error {
 	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return app.Errorf(app.CodeNotFound, "%s %q does not exist", what, path)
+		return app.Errorf(app.CodeNotFound, "%s %q does not exist", what, path).WithHint("make it, or name another")
 	case errors.Is(err, fs.ErrPermission):
-		return app.Errorf(app.CodeForbidden, "%s %q cannot be reached: %w", what, path, err)
+		return app.Errorf(app.CodeForbidden, "%s %q cannot be reached: %w", what, path, err).
+			WithHint("ls -ld shows the rights of the file and of the directories above it")
 	case Permanent(err):
 		return app.Errorf(app.CodeInvalid, "%s %q cannot be used: %w", what, path, err)
 	}

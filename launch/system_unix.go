@@ -43,7 +43,7 @@ func direct(look lookup, path string, only bool) (argv []string, runtime string,
 	}
 	switch kind := kindOf(head); {
 	case kind == kindEmpty:
-		return nil, "", app.Errorf(app.CodeInvalid, "the file %q is empty", path)
+		return nil, "", app.Errorf(app.CodeInvalid, "the file %q is empty", path).WithHint("was it deployed whole?")
 	case kind == kindText:
 		return nil, "", app.Errorf(app.CodeInvalid, "the text file %q has neither an extension that gpm knows nor a #! line", path).
 			WithHint("name what runs it with --interpreter")

@@ -65,7 +65,7 @@ func lookupUser(name string) (*user.User, error) {
 		return u, systemError(err)
 	}
 	if !isNumber(name) {
-		return nil, app.Errorf(app.CodeNotFound, "there is no user %q", name)
+		return nil, app.Errorf(app.CodeNotFound, "there is no user %q", name).WithHint("getent passwd lists the users")
 	}
 	u, err = user.LookupId(name)
 	if _, unknown := errors.AsType[user.UnknownUserIdError](err); unknown {
@@ -83,7 +83,7 @@ func lookupGroup(name string) (gid string, err error) {
 		return "", systemError(err)
 	}
 	if !isNumber(name) {
-		return "", app.Errorf(app.CodeNotFound, "there is no group %q", name)
+		return "", app.Errorf(app.CodeNotFound, "there is no group %q", name).WithHint("getent group lists the groups")
 	}
 	return name, nil
 }

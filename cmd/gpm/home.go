@@ -2,8 +2,10 @@ package main
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 
 	"gpm/app"
@@ -55,4 +57,23 @@ func homeError(home string, err error) error {
 	}
 	return app.Errorf(app.CodeInvalid, "cannot use %s as the gpm home: %w", home, err).
 		WithHint("set GPM_HOME or --home to a directory of your own")
+}
+
+// spawnMaster starts a master that is independent of us, and hands the lock on the home on to it.
+func spawnMaster(home string, lock io.Closer) (*os.Process, error) {
+	exe, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	log, err := os.OpenFile(filepath.Join(home, masterLog), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close()
+	cmd := &exec.Cmd{Path: exe, Args: []string{"gpm", "master", "--home", home}, Stdout: log, Stderr: log}
+	detach(cmd, lock)
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	return cmd.Process, nil
 }

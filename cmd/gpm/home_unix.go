@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -45,7 +44,7 @@ func lockHome(home string) (lock io.Closer, ok bool, err error) {
 	return nil, false, homeError(home, fmt.Errorf("it cannot be locked: %w", err))
 }
 
-// inheritedLock is the descriptor at which spawnMaster hands the lock on.
+// inheritedLock is the descriptor at which detach hands the lock on.
 const inheritedLock = 3
 
 // adoptLock returns the lock that the starting command handed on, or takes it. No worker and no daemon must
@@ -62,26 +61,11 @@ func adoptLock(home string) (lock io.Closer, ok bool, err error) {
 	return os.NewFile(inheritedLock, home), true, nil
 }
 
-// spawnMaster starts a master in a session of its own, which keeps nothing of the terminal.
-func spawnMaster(home string, lock io.Closer) (*os.Process, error) {
-	exe, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
-	log, err := os.OpenFile(filepath.Join(home, masterLog), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	defer log.Close()
-	cmd := &exec.Cmd{
-		Path: exe, Args: []string{"gpm", "master", "--home", home}, Dir: "/",
-		Stdout: log, Stderr: log, ExtraFiles: []*os.File{lock.(*os.File)},
-		SysProcAttr: &syscall.SysProcAttr{Setsid: true},
-	}
-	if err := cmd.Start(); err != nil {
-		return nil, err
-	}
-	return cmd.Process, nil
+// detach gives a master a session of its own, without the terminal, and the lock.
+func detach(cmd *exec.Cmd, lock io.Closer) {
+	cmd.Dir = "/"
+	cmd.ExtraFiles = []*os.File{lock.(*os.File)} // becomes inheritedLock
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 }
 
 // exited says, without waiting, whether a child has ended.

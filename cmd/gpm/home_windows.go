@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"syscall"
 
@@ -59,25 +58,9 @@ func openMutex(home string) (h windows.Handle, existed bool, err error) {
 	return h, false, err
 }
 
-// spawnMaster starts a master without a console.
-func spawnMaster(home string, _ io.Closer) (*os.Process, error) {
-	exe, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
-	log, err := os.OpenFile(filepath.Join(home, masterLog), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	defer log.Close()
-	cmd := &exec.Cmd{
-		Path: exe, Args: []string{"gpm", "master", "--home", home}, Stdout: log, Stderr: log,
-		SysProcAttr: &syscall.SysProcAttr{CreationFlags: windows.DETACHED_PROCESS | windows.CREATE_NEW_PROCESS_GROUP},
-	}
-	if err := cmd.Start(); err != nil {
-		return nil, err
-	}
-	return cmd.Process, nil
+// detach gives a master no console. It opens the lock by its name.
+func detach(cmd *exec.Cmd, _ io.Closer) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{CreationFlags: windows.DETACHED_PROCESS | windows.CREATE_NEW_PROCESS_GROUP}
 }
 
 // exited says, without waiting, whether a child has ended.

@@ -12,46 +12,35 @@ import (
 )
 
 func newIDCommand(c *cli) *cobra.Command {
-	var asJSON bool
-	cmd := &cobra.Command{
-		Use:               "id <name|namespace>",
-		Short:             "Print the ids of an app, [] for an unknown one",
-		Args:              arguments(1, 1, "<name|namespace>"),
-		ValidArgsFunction: c.completeNames,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			list, err := c.known(cmd.Context(), args)
-			if err != nil {
-				return err
-			}
-			ids := numbersOf(list, func(s app.Status) int { return s.ID })
-			if asJSON {
-				return c.printJSON(ids)
-			}
-			_, err = fmt.Fprintln(c.out, jsList(ids))
+	return newNumbersCommand(c, "id <name|namespace>", "Print the ids of an app, [] for an unknown one", 1,
+		func(s app.Status) int { return s.ID }, func(ids []int) error {
+			_, err := fmt.Fprintln(c.out, jsList(ids))
 			return err
-		},
-	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	return cmd
+		})
 }
 
 func newPIDCommand(c *cli) *cobra.Command {
+	return newNumbersCommand(c, "pid [id|name|namespace]", "Print process ids, one a line; 0 is not running", 0,
+		func(s app.Status) int { return s.PID }, c.printPIDs)
+}
+
+// newNumbersCommand is a command that prints one number of each process that an argument matches.
+func newNumbersCommand(c *cli, use, short string, least int, number func(app.Status) int, print func([]int) error) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:               "pid [id|name|namespace]",
-		Short:             "Print process ids, one a line; 0 is not running",
-		Args:              arguments(0, 1, "[id|name|namespace]"),
+		Use:               use,
+		Short:             short,
+		Args:              arguments(least, 1, "<name|namespace>"),
 		ValidArgsFunction: c.completeNames,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			list, err := c.known(cmd.Context(), args)
 			if err != nil {
 				return err
 			}
-			pids := numbersOf(list, func(s app.Status) int { return s.PID })
 			if asJSON {
-				return c.printJSON(pids)
+				return c.printJSON(numbersOf(list, number))
 			}
-			return c.printPIDs(pids)
+			return print(numbersOf(list, number))
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")

@@ -48,6 +48,7 @@ func sleeper(t *testing.T, env string, argv ...string) *exec.Cmd {
 
 func TestCheckFindsProcesses(t *testing.T) {
 	linuxOnly(t)
+	t.Parallel()
 	for name, start := range map[string]func(t *testing.T, home string) *exec.Cmd{
 		"home in the environment": func(t *testing.T, home string) *exec.Cmd { return sleeper(t, "GPM_HOME="+home) },
 		"home in the arguments":   func(t *testing.T, home string) *exec.Cmd { return sleeper(t, "A=B", home+"/logs/app.log") },
