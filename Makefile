@@ -8,7 +8,7 @@ export GOFLAGS := $(GOFLAGS) -buildvcs=false
 
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 freebsd/amd64
 # A number of inputs, not a time: the go command may report its own deadline as a failure.
-FUZZTIME  ?= 20000x
+FUZZTIME  ?= 5000x
 # The linters' hundreds of dependencies stay out of gpm's own go.mod.
 TOOL      := go tool -modfile=tools/go.mod
 

@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"context"
 	"bytes"
 	"encoding/binary"
 	"errors"
@@ -245,7 +246,7 @@ func (h *home) send(text string) {
 // checkStatus sends one request; an error must be JSON with a sentence.
 func (h *home) checkStatus(method, path, body string, want int) {
 	h.t.Helper()
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true, Dial: func(string, string) (net.Conn, error) {
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(context.Context, string, string) (net.Conn, error) {
 		return net.Dial("unix", filepath.Join(h.dir, "gpm.sock"))
 	}}}
 	req, err := http.NewRequestWithContext(h.t.Context(), method, "http://gpm"+path, strings.NewReader(body))

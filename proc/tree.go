@@ -104,7 +104,14 @@ func (t *Tree) lingers() bool {
 
 // isEmpty looks twice: the kernel's list of children is not exact while children
 // come and go.
-func (t *Tree) isEmpty() bool { return !t.lingers() && !t.lingers() }
+func (t *Tree) isEmpty() bool {
+	for range 2 {
+		if t.lingers() {
+			return false
+		}
+	}
+	return true
+}
 
 // oomKilled says that the kernel has killed one of the tree for want of memory.
 func (t *Tree) oomKilled() bool {

@@ -304,7 +304,9 @@ func TestRacingCreators(t *testing.T) {
 	for db := range got {
 		if db != nil {
 			winners++
-			defer db.Close()
+			if err := db.Close(); err != nil {
+				t.Errorf("Close: %v", err)
+			}
 		}
 	}
 	if winners != 1 {
