@@ -281,7 +281,7 @@ func TestCallSaysWhatItWaitedFor(t *testing.T) {
 // An hour without an event is no reason to give up, as long as heartbeats come.
 func TestIdleStreamGoesOn(t *testing.T) {
 	slow := Stream(func(_ context.Context, _ EventQuery, send func(app.Event) error) error {
-		time.Sleep(time.Hour) // virtual
+		<-time.After(time.Hour) // virtual
 		return send(app.Event{Seq: 1})
 	})
 	inBubble(t, []Route{{"GET /v1/events", slow}}, func(t *testing.T, c *Client) {
@@ -303,7 +303,7 @@ func TestReaderMayPause(t *testing.T) {
 				t.Fatal(err)
 			}
 			n++
-			time.Sleep(time.Hour) // virtual: a pager
+			<-time.After(time.Hour) // virtual: a pager
 		}
 		if n != 2 {
 			t.Errorf("%d events, want 2", n)

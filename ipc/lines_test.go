@@ -43,7 +43,7 @@ func TestItemsInQuickSuccessionShareAFlush(t *testing.T) {
 			_ = l.send(app.Event{})
 		}
 		before := w.n.Load()
-		time.Sleep(batch + time.Millisecond) // virtual
+		<-time.After(batch + time.Millisecond) // virtual
 		synctest.Wait()
 		if before != 1 || w.n.Load() != 2 || strings.Count(w.Body.String(), "\n") != 100 {
 			t.Errorf("%d flushes, then %d; %d lines", before, w.n.Load(), strings.Count(w.Body.String(), "\n"))
@@ -56,7 +56,7 @@ func TestIdleStreamBeats(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newFlushes()
 		l := newLines(w)
-		time.Sleep(3*heartbeat + time.Second) // virtual
+		<-time.After(3*heartbeat + time.Second) // virtual
 		synctest.Wait()
 		if got := w.Body.String(); got != "\n\n\n" {
 			t.Errorf("%q, want three empty lines", got)

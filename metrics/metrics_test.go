@@ -128,23 +128,23 @@ func TestCPU(t *testing.T) {
 		if got := cpu(proc{pid: 10, born: 80 * sec, cpu: 5 * sec}, proc{pid: 11, ppid: 10, born: 90 * sec, cpu: 5 * sec}); !near(got, 50) {
 			t.Errorf("first look: %v %%, want 50: 10 s in 20 s", got)
 		}
-		time.Sleep(2 * sec)
+		<-time.After(2 * sec)
 		f.now += 2 * sec
 		if got := cpu(proc{pid: 10, born: 80 * sec, cpu: 6 * sec}, proc{pid: 12, ppid: 10, born: 101 * sec, cpu: sec}); !near(got, 100) {
 			t.Errorf("second look: %v %%, want 100: 1 s of the old and 1 s of a new process in 2 s", got)
 		}
-		time.Sleep(sec / 2)
+		<-time.After(sec / 2)
 		f.now += sec / 2
 		if got := cpu(proc{pid: 10, born: 80 * sec, cpu: 60 * sec}); !near(got, 100) || f.scans.Load() != 2 {
 			t.Errorf("within a second: %v %% after %d scans, want the sample before", got, f.scans.Load())
 		}
-		time.Sleep(sec)
+		<-time.After(sec)
 		f.now += sec
 		if got := cpu(proc{pid: 10, born: 102 * sec, cpu: sec}); !near(got, 100*1/1.5) {
 			t.Errorf("the pid was used again: %v %%, want the average of the new process, 66.67", got)
 		}
 		f.err = errors.New("no /proc")
-		time.Sleep(2 * sec)
+		<-time.After(2 * sec)
 		if got := cpu(); !near(got, 100*1/1.5) {
 			t.Errorf("after a scan that failed: %v %%", got)
 		}
@@ -163,7 +163,7 @@ func TestFreshness(t *testing.T) {
 		if n := f.scans.Load(); n != 1 {
 			t.Errorf("50 looks at once took %d scans", n)
 		}
-		time.Sleep(500 * time.Millisecond)
+		<-time.After(500 * time.Millisecond)
 		f.procs = []proc{{pid: 10, rss: 6}, {pid: 20, rss: 7}}
 		got := s.Sample(t.Context(), map[int][]int{1: {10}, 2: {20}})
 		if got[2].RSS != 7 || f.scans.Load() != 2 {
@@ -174,7 +174,7 @@ func TestFreshness(t *testing.T) {
 		}
 		ended, cancel := context.WithCancel(t.Context())
 		cancel()
-		time.Sleep(time.Minute)
+		<-time.After(time.Minute)
 		if s.Sample(ended, nil); f.scans.Load() != 2 {
 			t.Error("a look that nobody waits for made a scan")
 		}

@@ -19,18 +19,18 @@ func TestObservationsAreCoalesced(t *testing.T) {
 		for i := range 100 {
 			db.Observe(app.Status{ID: 1, Restarts: i, State: app.Online})
 			db.Log(app.Event{ID: 1, Kind: app.EventExit})
-			time.Sleep(5 * time.Millisecond)
+			<-time.After(5 * time.Millisecond)
 		}
 		synctest.Wait()
 		if n := db.txid(t) - before; n != 0 {
 			t.Errorf("%d commits within half a second", n)
 		}
-		time.Sleep(600 * time.Millisecond)
+		<-time.After(600 * time.Millisecond)
 		synctest.Wait()
 		if n := db.txid(t) - before; n != 1 {
 			t.Errorf("%d commits after a second, want 1", n)
 		}
-		time.Sleep(time.Hour)
+		<-time.After(time.Hour)
 		synctest.Wait()
 		if n := db.txid(t) - before; n != 1 || !reflect.DeepEqual(upTo, []uint64{100}) {
 			t.Errorf("%d commits after an idle hour, flushed %v", n, upTo)
