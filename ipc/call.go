@@ -237,5 +237,5 @@ func (c *Client) explain(ctx context.Context, err error) error {
 		return e
 	}
 	return app.Errorf(app.CodeInternal, "cannot reach the daemon: %w", fmt.Errorf("%w: %w", errBroken, err)).
-		WithHint("%s may say why", c.home+"/daemon.log")
+		WithHint("another takes its place; gpm list shows what was done, %s may say why", c.home+"/daemon.log")
 }

@@ -2,6 +2,7 @@ package ipc
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"net"
 	"net/http"
@@ -128,7 +129,28 @@ func (c *Client) Do(ctx context.Context, req app.ActionRequest) iter.Seq2[app.Pr
 
 // Events returns events of the past and, with Follow, those to come until ctx ends.
 func (c *Client) Events(ctx context.Context, q EventQuery) iter.Seq2[app.Event, error] {
-	return stream[app.Event](ctx, c, call{http.MethodGet, "/v1/events", q.values(), nil}, "events")
+	return func(yield func(app.Event, error) bool) {
+		for again := true; again; {
+			again = c.eventsOnce(ctx, &q, yield)
+		}
+	}
+}
+
+// eventsOnce is Events from one daemon. It reports that another is to be asked for what followed.
+func (c *Client) eventsOnce(ctx context.Context, q *EventQuery, yield func(app.Event, error) bool) (again bool) {
+	for ev, err := range stream[app.Event](ctx, c, call{http.MethodGet, "/v1/events", q.values(), nil}, "events") {
+		if q.Follow && q.Since > 0 && errors.Is(err, errBroken) {
+			c.seen.Store(true)
+			return true
+		}
+		if !yield(ev, err) {
+			return false
+		}
+		if err == nil {
+			q.Since, q.Last = ev.Seq, 0
+		}
+	}
+	return false
 }
 
 // Logs returns lines of the log files and, with Follow, those to come until ctx ends.

@@ -59,8 +59,6 @@ type archive struct {
 	id    FileID // only of the live file
 }
 
-func (a archive) path() string { return a.plain + suffixes[a.kind] }
-
 // archiveName is the name of the file that is rotated away from path.
 func archiveName(path string, at time.Time) string {
 	ext := filepath.Ext(path)

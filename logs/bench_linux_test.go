@@ -38,11 +38,20 @@ func BenchmarkCat(b *testing.B) {
 	}
 }
 
-func BenchmarkPump(b *testing.B) {
+func BenchmarkPump(b *testing.B) { benchmarkPump(b, Target{}) }
+
+// BenchmarkPumpStamped has a time before each line.
+func BenchmarkPumpStamped(b *testing.B) {
+	benchmarkPump(b, Target{Format: &Format{Layout: "2006-01-02 15:04:05.000"}, Key: "k"})
+}
+
+func benchmarkPump(b *testing.B, target Target) {
+	b.Helper()
 	p := newPump(b, Options{})
 	for b.Loop() {
 		path := filepath.Join(b.TempDir(), "out")
-		s, w := attach(b, p, path)
+		target.Path = path
+		s, w := attachTo(b, p, target)
 		start, before := time.Now(), cpuTime(b)
 		wait := run(b, w, fmt.Sprintf("flood %d %d", benchLines, benchLength))
 		wait()

@@ -195,6 +195,9 @@ func (e *engine) serve(s *Stream) {
 	if m.first >= s.pipe.size*3/4 {
 		s.pipe.grow()
 	}
+	if m.n == 0 && s.spool != nil {
+		s.spool.park()
+	}
 	if d := m.rest(s.pipe); d > 0 {
 		e.wheel.rest(s, now, d, e.setTimer)
 		return
@@ -222,6 +225,9 @@ func (e *engine) close() error {
 		if s.state != detached {
 			s.state = detached
 			_ = unix.Close(s.pipe.fd)
+			if s.spool != nil {
+				s.spool.close()
+			}
 		}
 		s.mu.Unlock()
 	}

@@ -78,11 +78,15 @@ func (s *Stream) copy(p pipe) {
 // put writes to the file or drops.
 func (s *Stream) put(b []byte) {
 	k, now := s.sink, time.Now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.spool != nil {
+		s.putFramed(b, now)
+		return
+	}
 	if k.path == "" {
 		return
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.ready(now) != nil {
@@ -105,11 +109,31 @@ func (s *Stream) put(b []byte) {
 	}
 }
 
+func (s *Stream) putFramed(b []byte, now time.Time) {
+	p := s.spool
+	err := p.open()
+	if err == nil {
+		var n int
+		n, err = p.file.WriteAt(b, spoolHead+p.in)
+		p.in, b = p.in+int64(n), b[n:]
+	}
+	if err != nil {
+		s.sink.mu.Lock()
+		s.sink.lost(int64(len(b)))
+		s.sink.failed(err, now)
+		s.sink.mu.Unlock()
+	}
+	s.pour(now, false)
+}
+
 // drain waits until the goroutine has seen the end of the pipe, or, where reads
 // have deadlines, has emptied it. Called with s.mu held.
 func (s *Stream) drain(deadline time.Time) {
 	if s.state != attached {
 		return
+	}
+	if s.spool != nil {
+		defer func() { s.pour(time.Now(), true) }()
 	}
 	p := s.pipe
 	s.mu.Unlock()

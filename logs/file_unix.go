@@ -100,7 +100,7 @@ func stateOf(st fs.FileInfo) fileState {
 	sys := st.Sys().(*syscall.Stat_t)
 	return fileState{
 		id:   FileID{Dev: uint64(sys.Dev), Ino: uint64(sys.Ino)},
-		size: st.Size(), links: uint64(sys.Nlink), mode: st.Mode(), modTime: st.ModTime(),
+		size: st.Size(), modTime: st.ModTime(),
 	}
 }
 

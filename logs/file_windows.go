@@ -48,7 +48,7 @@ func statFile(f *os.File) (fileState, error) {
 		return fileState{}, err
 	}
 	id := FileID{Dev: uint64(info.VolumeSerialNumber), Ino: uint64(info.FileIndexHigh)<<32 | uint64(info.FileIndexLow)}
-	return fileState{id: id, size: st.Size(), links: uint64(info.NumberOfLinks), mode: st.Mode(), modTime: st.ModTime()}, nil
+	return fileState{id: id, size: st.Size(), modTime: st.ModTime()}, nil
 }
 
 // sameOwner does nothing: ownership is inherited from the directory.

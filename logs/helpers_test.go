@@ -38,8 +38,10 @@ func child(args []string) error {
 		return printPaced(atoi(args[1]))
 	case "count-until-eof": // PREFIX: one write for each line, until stdin ends
 		return countUntilEOF(args[1])
+	case "pump-framed": // PATH SIZE: the same with timestamps and a combined file
+		return pumpForever(framedTarget(args[1], int64(atoi(args[2]))))
 	case "pump": // PATH SIZE: pump descriptor 3 until killed, rotating at a size
-		return pumpForever(args[1], Policy{MaxSize: int64(atoi(args[2])), Compress: Gzip})
+		return pumpForever(rawTarget(args[1], int64(atoi(args[2]))))
 	}
 	return fmt.Errorf("unknown role %q", args)
 }
@@ -113,12 +115,22 @@ func countUntilEOF(prefix string) error {
 	}
 }
 
-func pumpForever(path string, rule Policy) error {
+func rawTarget(path string, size int64) Target {
+	return Target{Path: path, Rotate: Policy{MaxSize: size, Compress: Gzip}}
+}
+
+func framedTarget(path string, size int64) Target {
+	t := rawTarget(path, size)
+	t.Format, t.Combined, t.Key = &Format{Layout: time.RFC3339}, path+".all", "0-out"
+	return t
+}
+
+func pumpForever(target Target) error {
 	p, err := NewPump(Options{})
 	if err != nil {
 		return err
 	}
-	if _, err := p.Attach(os.NewFile(3, "pipe"), Target{Path: path, Rotate: rule}); err != nil {
+	if _, err := p.Attach(os.NewFile(3, "pipe"), target); err != nil {
 		return err
 	}
 	fmt.Println("attached")

@@ -13,6 +13,9 @@ import (
 // have become too old.
 const sweepEvery = 10 * time.Minute
 
+// maxPause is how long the remover rests at most while it has something to do.
+const maxPause = 2 * time.Second
+
 // keeper removes and compresses rotated files: one goroutine that lists and
 // removes at once, and one that compresses when there is nothing more urgent.
 type keeper struct {
@@ -86,8 +89,9 @@ func (h *keeper) remover() {
 		}
 		start := time.Now()
 		h.tidy()
-		// Large directories are slow to list; never spend more than a tenth of the time on it.
-		if !h.pause(9 * time.Since(start)) {
+		// Large directories are slow to list: not all the time is spent on it. But a disk
+		// must not fill meanwhile.
+		if !h.pause(min(9*time.Since(start), maxPause)) {
 			return
 		}
 	}

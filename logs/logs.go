@@ -37,7 +37,14 @@ type Target struct {
 	Path   string // absolute; "" or the null device = read and thrown away
 	Owner  *Owner // who owns the file when it has to be made; nil = this process's user
 	Rotate Policy // the zero value: never. Of several streams of a file the last one attached decides
+
+	Format   *Format // nil = the bytes as they come
+	Combined string  // a second file, shared by the streams of an app, that gets the same lines in order of arrival; "" = none
+	Key      string  // with Format or Combined: names the stream across daemons, such as "3-out"; unique among those attached
 }
+
+// framed says that lines have to be looked at.
+func (t Target) framed() bool { return t.Format != nil || t.Combined != "" }
 
 // Owner is a user and group by number; -1 leaves one as it is.
 type Owner struct{ UID, GID int }

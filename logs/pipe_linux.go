@@ -98,6 +98,9 @@ func (m moved) rest(p pipe) time.Duration {
 // move takes a batch out of the pipe of s. Called with s.mu held.
 func (e *engine) move(s *Stream, now time.Time, limit int64) moved {
 	k := s.sink
+	if s.spool != nil {
+		return e.moveFramed(s, now, limit)
+	}
 	if k.path == "" {
 		return e.discard(s, limit)
 	}
@@ -227,20 +230,24 @@ func (k *sink) take(fd int, limit int64) (int64, error) {
 	if k.plain {
 		return k.takePlain(fd, limit)
 	}
+	n, err := spliceTo(fd, k.fd, k.off, limit)
+	if errors.Is(err, unix.EINVAL) { // this file system cannot splice
+		k.plain = true
+		return k.takePlain(fd, limit)
+	}
+	k.wrote(n)
+	return n, err
+}
+
+// spliceTo moves what is in a pipe, at most limit bytes, to a place in a file.
+func spliceTo(pipe, file int, off, limit int64) (int64, error) {
 	for {
-		off := k.off
-		n, err := unix.Splice(fd, nil, k.fd, &off, int(limit), unix.SPLICE_F_NONBLOCK|unix.SPLICE_F_MOVE)
-		switch {
-		case errors.Is(err, unix.EINTR):
+		to := off
+		n, err := unix.Splice(pipe, nil, file, &to, int(limit), unix.SPLICE_F_NONBLOCK|unix.SPLICE_F_MOVE)
+		if errors.Is(err, unix.EINTR) {
 			continue
-		case errors.Is(err, unix.EINVAL): // this file system cannot splice
-			k.plain = true
-			return k.takePlain(fd, limit)
-		case err != nil:
-			return 0, err
 		}
-		k.wrote(int64(n))
-		return int64(n), nil
+		return max(0, int64(n)), err
 	}
 }
 
@@ -307,16 +314,33 @@ func (e *engine) discard(s *Stream, limit int64) (m moved) {
 
 // drain empties the pipe until deadline. Called with s.mu held.
 func (s *Stream) drain(deadline time.Time) {
+	s.lastChance()
+	if s.state == attached {
+		s.state = draining
+		s.drainPipe(deadline)
+	}
+	if s.spool != nil {
+		s.pour(time.Now(), true)
+	}
+}
+
+// lastChance makes a failing file be tried again at once, if only to note in it
+// how much was lost.
+func (s *Stream) lastChance() {
+	for _, k := range []*sink{s.sink, s.also} {
+		if k == nil || k.path == "" {
+			continue
+		}
+		k.mu.Lock()
+		if k.fault.retry = (time.Time{}); k.fault.err != nil {
+			_ = k.ready(time.Now()) // it has noted its failure
+		}
+		k.mu.Unlock()
+	}
+}
+
+func (s *Stream) drainPipe(deadline time.Time) {
 	e, k := s.pump.engine, s.sink
-	k.mu.Lock()
-	if k.fault.retry = (time.Time{}); k.fault.err != nil {
-		_ = k.ready(time.Now()) // the last chance to write, if only how much was lost
-	}
-	k.mu.Unlock()
-	if s.state != attached {
-		return
-	}
-	s.state = draining
 	for {
 		now := time.Now()
 		m := e.move(s, now, batchLimit)

@@ -25,14 +25,15 @@ type Pump struct {
 	keeper  *keeper
 	nothing *sink // for streams that are thrown away
 
-	mu     sync.Mutex // guards sinks, their refs, streams and closed
+	mu     sync.Mutex // guards the rest and the refs of sinks
 	sinks  map[string]*sink
+	spools map[string]bool // in use
 	closed bool
 }
 
 // NewPump starts a Pump; Close ends it.
 func NewPump(o Options) (*Pump, error) {
-	p := &Pump{log: o.Log, alarm: o.OnTrouble, files: newOpenFiles(DefaultMaxOpen), sinks: map[string]*sink{}}
+	p := &Pump{log: o.Log, alarm: o.OnTrouble, files: newOpenFiles(DefaultMaxOpen), sinks: map[string]*sink{}, spools: map[string]bool{}}
 	if o.MaxOpen > 0 {
 		p.files.max = o.MaxOpen
 	}
@@ -63,8 +64,14 @@ func (p *Pump) Attach(r *os.File, t Target) (*Stream, error) {
 		return nil, err
 	}
 	s := &Stream{pump: p, sink: k}
+	if t.framed() {
+		if err := s.setUpFrames(t); err != nil {
+			s.releaseAll()
+			return nil, err
+		}
+	}
 	if err := p.engine.add(s, r); err != nil {
-		p.release(k)
+		s.releaseAll()
 		return nil, app.Errorf(app.CodeInternal, "cannot read the output for %q: %w", t.Path, err)
 	}
 	p.keeper.look(k.path, t.Rotate) // an earlier daemon may have left something to compress
@@ -95,6 +102,23 @@ func (p *Pump) acquire(t Target) (*sink, error) {
 	k.refs++
 	k.shared.Store(k.refs > 1)
 	return k, nil
+}
+
+// claim makes sure that one stream at a time uses a spool; give returns it.
+func (p *Pump) claim(spool string) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.spools[spool] {
+		return app.Errorf(app.CodeConflict, "cannot log through %q: another stream has the same key", spool)
+	}
+	p.spools[spool] = true
+	return nil
+}
+
+func (p *Pump) give(spool string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.spools, spool)
 }
 
 // release counts one stream less; the last one closes the file.

@@ -17,12 +17,19 @@ import (
 
 // TestKilledPump is the promise of the package: pumps that are killed at random
 // moments, one after the other, neither lose nor repeat a byte.
-func TestKilledPump(t *testing.T) { killedPumps(t, 0) }
+func TestKilledPump(t *testing.T) { killedPumps(t, "pump", 0, rawTarget) }
 
 // TestKilledPumpRotating is the same while files are rotated and compressed.
-func TestKilledPumpRotating(t *testing.T) { killedPumps(t, 50_000) }
+func TestKilledPumpRotating(t *testing.T) { killedPumps(t, "pump", 50_000, rawTarget) }
 
-func killedPumps(t *testing.T, size int64) {
+// TestKilledPumpFramed is the same with a timestamp before each line and a second file.
+func TestKilledPumpFramed(t *testing.T) { killedPumps(t, "pump-framed", 0, framedTarget) }
+
+func TestKilledPumpFramedRotating(t *testing.T) {
+	killedPumps(t, "pump-framed", 100_000, framedTarget)
+}
+
+func killedPumps(t *testing.T, role string, size int64, target func(string, int64) Target) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "out.log")
 	r, w := newPipe(t)
@@ -36,20 +43,23 @@ func killedPumps(t *testing.T, size int64) {
 		t.Fatal(err)
 	}
 	for range 30 {
-		killPump(t, r, path, size)
+		killPump(t, r, fmt.Sprintf("%s=%s %s %d", childVar, role, path, size))
 	}
 	if err := stdin.Close(); err != nil {
 		t.Fatal(err)
 	}
 	p := newPump(t, Options{})
-	s, err := p.Attach(r, Target{Path: path, Rotate: Policy{MaxSize: size, Compress: Gzip}})
+	s, err := p.Attach(r, target(path, size))
 	if err != nil {
 		t.Fatal(err)
 	}
 	wait()
 	_ = w.Close()
 	s.Drain(drainTime)
-	text := []byte(readChain(t, path))
+	text := unstamp([]byte(readChain(t, path)))
+	if all := unstamp([]byte(readChain(t, target(path, 0).Combined))); role == "pump-framed" && !bytes.Equal(all, text) {
+		t.Errorf("the combined file has %d bytes of %d", len(all), len(text))
+	}
 	t.Logf("%d lines over 31 pumps", checkCount(t, text, "a"))
 	if !bytes.HasSuffix(text, []byte(" end\n")) {
 		t.Errorf("the end is missing: %q", text[max(0, len(text)-40):])
@@ -58,10 +68,10 @@ func killedPumps(t *testing.T, size int64) {
 
 // killPump starts a pump in another process and kills it a few milliseconds after
 // it began to work.
-func killPump(t *testing.T, r *os.File, path string, size int64) {
+func killPump(t *testing.T, r *os.File, role string) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), fmt.Sprintf("%s=pump %s %d", childVar, path, size))
+	cmd.Env = append(os.Environ(), role)
 	cmd.ExtraFiles = []*os.File{r}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -255,7 +265,7 @@ func TestWheel(t *testing.T) {
 	waiting := map[*Stream]time.Time{}
 	for i := range 10000 {
 		s := &Stream{}
-		d := time.Duration(rand.IntN(12_000_000))
+		d := time.Duration(rand.IntN(25_000_000))
 		w.rest(s, now, d, set)
 		waiting[s] = now
 		if w.armed == 0 {
@@ -269,7 +279,7 @@ func TestWheel(t *testing.T) {
 			}
 		}
 		for s, since := range waiting {
-			if now.Sub(since) > 50*time.Millisecond {
+			if now.Sub(since) > 60*time.Millisecond {
 				t.Fatalf("stream %p rests since %v at %v", s, since, now)
 			}
 		}
@@ -281,4 +291,16 @@ func TestWheel(t *testing.T) {
 	if len(waiting) != 0 {
 		t.Errorf("%d streams forgotten", len(waiting))
 	}
+}
+
+// unstamp removes the timestamps that framedTarget puts before lines.
+func unstamp(text []byte) []byte {
+	out := make([]byte, 0, len(text))
+	for line := range bytes.Lines(text) {
+		if i := bytes.Index(line, []byte(": ")); i > 0 && line[0] == '2' {
+			line = line[i+2:]
+		}
+		out = append(out, line...)
+	}
+	return out
 }

@@ -66,8 +66,6 @@ type fault struct {
 type fileState struct {
 	id      FileID
 	size    int64
-	links   uint64
-	mode    fs.FileMode
 	modTime time.Time
 }
 

@@ -30,6 +30,8 @@ type Stream struct {
 	pipe  pipe
 	state streamState
 	spans []span
+	spool *spool // nil on the raw path
+	also  *sink  // the combined file; nil = none
 }
 
 // span is a run of bytes that one stream wrote.
@@ -79,8 +81,55 @@ func (s *Stream) Detach() {
 	}
 	s.mu.Unlock()
 	if was != detached {
-		s.pump.release(s.sink)
+		s.releaseAll()
 	}
+}
+
+// releaseAll lets go of the files.
+func (s *Stream) releaseAll() {
+	if s.spool != nil {
+		s.spool.close()
+		s.pump.give(s.spool.path)
+	}
+	if s.also != nil {
+		s.pump.release(s.also)
+	}
+	s.pump.release(s.sink)
+}
+
+// setUpFrames prepares the framed path and takes up what an earlier daemon left of
+// this stream.
+func (s *Stream) setUpFrames(t Target) error {
+	var outputs []*output
+	format := Format{}
+	if t.Format != nil {
+		format = *t.Format
+	}
+	if s.sink.path != "" {
+		outputs = append(outputs, &output{sink: s.sink, format: format})
+	}
+	if t.Combined != "" {
+		k, err := s.pump.acquire(Target{Path: t.Combined, Owner: t.Owner, Rotate: t.Rotate})
+		if err != nil {
+			return err
+		}
+		s.also = k
+		outputs = append(outputs, &output{sink: k, format: format, slot: 64})
+	}
+	if len(outputs) == 0 {
+		return nil
+	}
+	path := spoolName(outputs[0].sink.path, t.Key)
+	if err := s.pump.claim(path); err != nil {
+		return err
+	}
+	s.spool = &spool{path: path, owner: t.Owner, outputs: outputs}
+	now := time.Now()
+	if err := s.spool.recover(now); err != nil {
+		s.pump.log.Warn("Cannot take up a log", "path", s.spool.path, "err", err)
+	}
+	s.pour(now, false)
+	return nil
 }
 
 // Tail returns the last n lines, at most maxBytes in all, that this stream wrote to

@@ -9,8 +9,8 @@ import (
 // together on the coarse one, so that a hundred quiet streams are one wake-up.
 const (
 	fineTick = time.Millisecond
-	slowTick = 10 * fineTick
-	slots    = 32 // more than slowTick rounded up, in fine ticks
+	slowTick = 20 * fineTick
+	slots    = 64 // more than a slow rest, rounded up, in fine ticks
 )
 
 // wheel holds the streams that rest: their pipes may fill for a few milliseconds
@@ -26,16 +26,17 @@ type wheel struct {
 	due   []*Stream
 }
 
-// dueTick rounds the end of a rest up to its grid.
+// dueTick rounds the end of a rest to its grid: up on the fine one, to the nearest on
+// the coarse one.
 func dueTick(now, d time.Duration) int64 {
 	grid := fineTick
 	if d >= slowTick {
-		grid = slowTick
+		grid, d = slowTick, slowTick/2
 	}
 	return int64((now+d+grid-1)/grid) * int64(grid/fineTick)
 }
 
-// rest puts a stream aside for about d, at most two slow ticks.
+// rest puts a stream aside for about d, at most one and a half slow ticks.
 func (w *wheel) rest(s *Stream, now time.Time, d time.Duration, set func(time.Duration)) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
