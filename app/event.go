@@ -17,6 +17,7 @@ const (
 	EventDelete   EventKind = "delete"      // removed from the list
 	EventAdopted  EventKind = "adopted"     // taken over alive by a new daemon
 	EventStuck    EventKind = "stuck"       // still alive after SIGKILL
+	EventLog      EventKind = "log"         // a log file cannot be written, or can again; ID is -1
 	EventDaemonUp EventKind = "daemon up"   // a daemon took over; ID is -1
 	EventDaemonDn EventKind = "daemon down" // it ended in good order; ID is -1
 )

@@ -20,8 +20,8 @@ func Merge(base, over Spec, set Fields) Spec {
 func mergeFields(dst, src reflect.Value, set Fields, prefix string) {
 	for i := range dst.NumField() {
 		name, _, _ := strings.Cut(dst.Type().Field(i).Tag.Get("json"), ",")
-		if name == "policy" {
-			mergeFields(dst.Field(i), src.Field(i), set, "policy.")
+		if name == "policy" || name == "log_rotate" {
+			mergeFields(dst.Field(i), src.Field(i), set, name+".")
 		} else if set[prefix+name] {
 			dst.Field(i).Set(src.Field(i))
 		}

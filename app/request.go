@@ -12,7 +12,8 @@ type StartRequest struct {
 	Force   bool     `json:"force,omitempty"` // start a second app of the same script
 }
 
-// Fields is a set of Spec fields by JSON name; those of Policy as "policy.NAME".
+// Fields is a set of Spec fields by JSON name; those of Policy as "policy.NAME", those of Rotate as
+// "log_rotate.NAME".
 type Fields map[string]bool
 
 // Action is what to do with processes that exist.
@@ -82,6 +83,9 @@ type LogQuery struct {
 	Lines     int         `json:"lines"`     // last lines of each file; negative = all
 	Follow    bool        `json:"follow,omitempty"`
 	Streams   []LogStream `json:"streams,omitempty"` // none = all
+	Since     time.Time   `json:"since,omitzero"`    // lines that came later
+	Until     time.Time   `json:"until,omitzero"`    // lines that came earlier
+	Grep      string      `json:"grep,omitempty"`    // lines that match this regular expression, RE2
 }
 
 // LogLine is one line without its newline.

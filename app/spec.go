@@ -30,6 +30,10 @@ type Spec struct {
 	ErrorFile   string `json:"error_file,omitempty"` // "" = <home>/logs/<name>-error.log
 	MergeLogs   bool   `json:"merge_logs,omitempty"` // no -<id> suffix
 	DisableLogs bool   `json:"disable_logs,omitempty"`
+	LogFile     string `json:"log_file,omitempty"`        // both streams in true order; "true" = <home>/logs/<name>.log
+	LogFormat   string `json:"log_date_format,omitempty"` // of a time before each line, in dayjs's letters: YYYY-MM-DD HH:mm:ss
+	LogType     string `json:"log_type,omitempty"`        // "json": an object a line; "" or "raw": as printed
+	LogRotate   Rotate `json:"log_rotate,omitzero"`
 	PidFile     string `json:"pid_file,omitempty"`
 
 	User  string `json:"uid,omitempty"` // name or number
@@ -42,6 +46,16 @@ type Spec struct {
 
 	NoAutostart bool   `json:"no_autostart,omitempty"`
 	Policy      Policy `json:"policy"`
+}
+
+// Rotate says when a log file is set aside and how long it is kept. The zero value means the defaults.
+type Rotate struct {
+	Off      bool          `json:"off,omitempty"`
+	MaxSize  int64         `json:"max_size,omitempty"` // bytes; 0 = 50 MiB
+	Every    time.Duration `json:"every,omitempty"`    // 0 = by size only
+	Keep     int           `json:"keep,omitempty"`     // rotated files; 0 = 10
+	MaxAge   time.Duration `json:"max_age,omitempty"`  // 0 = any age
+	Compress string        `json:"compress,omitempty"` // gzip (default), zstd or none
 }
 
 // ExecMode says how the instances of an app share their ports.

@@ -6,7 +6,6 @@ import (
 
 	"gpm/app"
 	"gpm/ipc"
-	"gpm/logs"
 	"gpm/metrics"
 	"gpm/store"
 )
@@ -136,22 +135,4 @@ func (d *Daemon) getHistory(_ context.Context, q ipc.HistoryQuery) ([]app.Event,
 		ids[i] = in.member.ID
 	}
 	return d.db.History(ids, q.Last)
-}
-
-func (d *Daemon) postLogs(ctx context.Context, q app.LogQuery, send func(app.LogLine) error) error {
-	found, err := d.apps.find(q.Selectors)
-	if err != nil {
-		return err
-	}
-	query := logs.Query{Sources: d.logSources(found, q.Streams), Lines: q.Lines, Follow: q.Follow, Pump: d.pump}
-	for line, err := range query.Run(ctx) {
-		if err != nil {
-			d.cfg.Log.Warn("Cannot read a log", "err", err)
-			continue
-		}
-		if err := send(line); err != nil {
-			return err
-		}
-	}
-	return nil
 }

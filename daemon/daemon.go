@@ -41,6 +41,7 @@ type Daemon struct {
 	tools                // what the launchers of all instances share
 	sampler   *metrics.Sampler
 	reign     reign
+	trouble   logTrouble
 	killed    chan struct{} // gets a token when the kill command has stopped everything
 }
 
@@ -73,7 +74,7 @@ func Run(ctx context.Context, cfg Config) error {
 
 func open(cfg Config) (*Daemon, error) {
 	d := &Daemon{
-		cfg: cfg, hash: proc.HomeHash(cfg.Home), killed: make(chan struct{}, 1), sampler: metrics.New(),
+		cfg: cfg, hash: proc.HomeHash(cfg.Home), killed: make(chan struct{}, 1), sampler: metrics.New(), trouble: newLogTrouble(),
 		tools: tools{exits: proc.NewWatcher(cfg.Host.Exits()), trees: proc.NewTrees(cfg.Host.PID())},
 	}
 	d.apps.apps = map[uint64]*application{}
@@ -84,7 +85,7 @@ func open(cfg Config) (*Daemon, error) {
 		return nil, err
 	}
 	d.journal = newJournal(d.db, cfg.Host, cfg.Log)
-	if d.pump, err = logs.NewPump(logs.Options{Log: cfg.Log}); err != nil {
+	if d.pump, err = logs.NewPump(logs.Options{Log: cfg.Log, Quota: logs.DefaultQuota, OnTrouble: d.trouble.say}); err != nil {
 		return nil, errors.Join(err, d.db.Close())
 	}
 	if d.cgroups, err = proc.OpenCgroups(cfg.Home); err != nil {
@@ -118,6 +119,7 @@ func (d *Daemon) run(ctx context.Context) error {
 		d.cfg.Healthy(d.healthy)
 	}
 	d.journal.Event(app.Event{Kind: app.EventDaemonUp, ID: -1, Reason: "version " + app.Version})
+	parts.Go(func() { d.trouble.record(ctx, d.journal) })
 	parts.Go(func() { failed <- ipc.Serve(ctx, listener, d.routes(), d.cfg.Log) })
 	select {
 	case err := <-failed:

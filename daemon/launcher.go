@@ -9,12 +9,10 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"time"
 
 	"gpm/app"
 	"gpm/cluster"
 	"gpm/launch"
-	"gpm/logs"
 	"gpm/master"
 	"gpm/proc"
 )
@@ -95,19 +93,9 @@ func spawnError(program string, spec app.Spec, err error) error {
 	return e
 }
 
-// tailLines and tailBytes bound what is kept of the output of a process that ended.
-const (
-	tailLines = 100
-	tailBytes = 64 << 10
-)
-
-// drainLimit is how long the rest of a dead process's output may take.
-const drainLimit = 2 * time.Second
-
 // child joins a process in the master with its output and its tree.
 func (l *launcher) child(spec app.Spec, seq uint64, s master.Spawned) proc.Child {
-	outPath, errPath := launch.LogPaths(l.d.cfg.Home, spec, l.id)
-	out, err := l.d.attach(s.Stdout, outPath, spec), l.d.attach(s.Stderr, errPath, spec)
+	out, err := l.output(spec, seq, s)
 	cfg := proc.ChildConfig{
 		Host: l.d.cfg.Host, Exits: l.d.exits, Key: childKey(l.id, seq), PID: s.PID, Start: s.Start,
 		Drain: func(context.Context) []string { return drain(out, err) },
@@ -117,40 +105,6 @@ func (l *launcher) child(spec app.Spec, seq uint64, s master.Spawned) proc.Child
 		cfg.Tree = l.d.trees.Tree(s.PID, s.Start, mark, l.d.cgroups.Make(cfg.Key))
 	}
 	return proc.NewChild(cfg)
-}
-
-// drain reads what a dead process has left in its pipes and returns its last words: those on
-// stderr, or when there are none those on stdout.
-func drain(out, err *logs.Stream) []string {
-	var lines []string
-	for _, s := range []*logs.Stream{out, err} {
-		if s == nil {
-			continue
-		}
-		s.Drain(drainLimit)
-		if tail := s.Tail(tailLines, tailBytes); len(tail) > 0 {
-			lines = tail
-		}
-	}
-	return lines
-}
-
-// attach sends the output of a process to its log file. A file that can never be written is
-// reported, and its bytes are thrown away so that the process never blocks.
-func (d *Daemon) attach(r *os.File, path string, spec app.Spec) *logs.Stream {
-	if r == nil {
-		return nil
-	}
-	target := logs.Target{Path: path}
-	s, err := d.pump.Attach(r, target)
-	if err == nil {
-		return s
-	}
-	d.cfg.Log.Error("Cannot log", "app", spec.Name, "file", path, "err", err)
-	if s, err = d.pump.Attach(r, logs.Target{}); err != nil {
-		d.cfg.Log.Error("Cannot read output", "app", spec.Name, "err", err)
-	}
-	return s
 }
 
 // writePID writes the pid file that other programs may look for. That it cannot be written does

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -75,7 +76,7 @@ func (d *Daemon) admit(req app.StartRequest) (ids []int, fresh []instance, err e
 // startable refuses what cannot work, before anything is committed. What fails only at the last
 // moment becomes an instance in state errored.
 func (d *Daemon) startable(spec app.Spec) error {
-	if err := launch.Validate(spec); err != nil {
+	if err := errors.Join(launch.Validate(spec), checkLogs(d.cfg.Home, spec)); err != nil {
 		return err
 	}
 	_, err := d.resolver.Resolve(spec, launch.Instance{Home: d.cfg.Home, HomeHash: d.hash})

@@ -237,10 +237,13 @@ func (h *home) write(name, text string, mode os.FileMode) string {
 	return path
 }
 
-// outLog reads what an app has printed.
+// outLog reads what an app has printed; the name may be that of the file.
 func (h *home) outLog(name string) string {
 	h.t.Helper()
-	b, err := os.ReadFile(filepath.Join(h.dir, "logs", name+"-out.log"))
+	if !strings.HasSuffix(name, ".log") {
+		name += "-out.log"
+	}
+	b, err := os.ReadFile(filepath.Join(h.dir, "logs", name))
 	if err != nil && !os.IsNotExist(err) {
 		h.t.Fatal(err)
 	}

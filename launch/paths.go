@@ -23,6 +23,21 @@ func LogPaths(home string, spec app.Spec, id int) (out, err string) {
 	return logPath(spec, spec.OutFile, base+"-out.log", suffix), logPath(spec, spec.ErrorFile, base+"-error.log", suffix)
 }
 
+// CombinedLogPath returns the log file that gets both streams of an instance; "" is none.
+func CombinedLogPath(home string, spec app.Spec, id int) string {
+	if spec.DisableLogs || spec.LogFile == "" || spec.LogFile == "false" {
+		return ""
+	}
+	custom, suffix := spec.LogFile, ""
+	if custom == "true" {
+		custom = ""
+	}
+	if spec.Instances > 1 && !spec.MergeLogs {
+		suffix = "-" + strconv.Itoa(id)
+	}
+	return logPath(spec, custom, filepath.Join(home, "logs", fileName(spec.Name)+".log"), suffix)
+}
+
 // logPath puts the suffix before ".log"; a custom path without it stays as it is.
 func logPath(spec app.Spec, custom, standard, suffix string) string {
 	path := standard

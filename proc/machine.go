@@ -149,8 +149,8 @@ func (m Machine) restart(ev Event, now time.Time, p app.Policy) (Machine, Effect
 	m = m.want(app.Up, ev)
 	m.Unstable, m.Backoff = 0, 0
 	switch m.State {
-	case app.Stopped, app.Waiting, app.Errored:
-		return m.respawn(asked(ev), now, p), Spawn
+	case app.Stopped, app.Waiting, app.Errored: // as in pm2, only what runs is restarted; this is started
+		return m.spawn(asked(ev), now, p), Spawn
 	case app.Launching, app.Online:
 		return m.terminate(ev, now, p), Terminate
 	}

@@ -259,6 +259,8 @@ func TestRestartCounts(t *testing.T) {
 	}
 	l.crash(time.Minute)
 	count("a crash", 2)
+	l.do(Event{Kind: Stop}).crash(0).do(Event{Kind: Restart})
+	count("a restart of what was stopped", 2)
 	l.do(Event{Kind: Stop}).crash(0).do(Event{Kind: Start})
 	count("stop and start", 2)
 	l.do(Event{Kind: Reset})

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -20,6 +21,10 @@ type logsOptions struct {
 	json      bool
 	nostream  bool
 	timestamp bool
+	since     string
+	until     string
+	grep      string
+	highlight string
 }
 
 func newLogsCommand(c *cli) *cobra.Command {
@@ -39,21 +44,29 @@ func newLogsCommand(c *cli) *cobra.Command {
 	f.BoolVar(&o.json, "json", false, "a JSON object a line")
 	f.BoolVar(&o.nostream, "nostream", false, "do not wait for more")
 	f.BoolVar(&o.timestamp, "timestamp", false, "the time before each line, where it is known")
+	f.StringVar(&o.since, "since", "", "lines that came after this `time`: 10m (ago), 2026-11-23, \"2026-11-23 12:30\"")
+	f.StringVar(&o.until, "until", "", "lines that came before this `time`")
+	f.StringVar(&o.grep, "grep", "", "lines that match this regular `expression`")
+	f.StringVar(&o.highlight, "highlight", "", "mark this `text` in the lines")
 	return cmd
 }
 
 func logsFunc(c *cli, ctx context.Context, args []string, o logsOptions) error {
+	query, err := logQuery(args, o, time.Now())
+	if err != nil {
+		return err
+	}
 	client, err := c.connect(ctx)
 	if err != nil {
 		return err
 	}
 	ctx, stop := c.whileRead(ctx)
 	defer stop()
-	p := &logPrinter{out: &lineWriter{w: c.out}, err: &lineWriter{w: c.err}, paint: c.paint(), options: o}
+	p := &logPrinter{out: &lineWriter{w: c.out}, err: &lineWriter{w: c.err}, paint: c.paint(), terminal: c.screen.terminal, options: o}
 	if !o.raw && !o.json && !c.silent {
 		p.title(args)
 	}
-	for line, err := range client.Logs(ctx, logQuery(args, o)) {
+	for line, err := range client.Logs(ctx, query) {
 		if err != nil {
 			return unlessInterrupted(ctx, err)
 		}
@@ -65,21 +78,42 @@ func logsFunc(c *cli, ctx context.Context, args []string, o logsOptions) error {
 	return nil
 }
 
-func logQuery(args []string, o logsOptions) app.LogQuery {
-	q := app.LogQuery{Selectors: args, Lines: o.lines, Follow: !o.nostream}
+func logQuery(args []string, o logsOptions, now time.Time) (app.LogQuery, error) {
+	q := app.LogQuery{Selectors: args, Lines: o.lines, Follow: !o.nostream, Grep: o.grep}
+	var err, untilErr error
+	q.Since, err = readTime("since", o.since, now)
+	q.Until, untilErr = readTime("until", o.until, now)
 	switch {
 	case o.onlyErr && !o.onlyOut:
 		q.Streams = []app.LogStream{app.Stderr}
 	case o.onlyOut && !o.onlyErr:
 		q.Streams = []app.LogStream{app.Stdout}
 	}
-	return q
+	return q, cmp.Or(err, untilErr)
+}
+
+// readTime reads a point in time: how long ago, or a date with or without the time of day.
+func readTime(option, s string, now time.Time) (time.Time, error) {
+	if s == "" {
+		return time.Time{}, nil
+	}
+	if ago, err := time.ParseDuration(s); err == nil {
+		return now.Add(-ago), nil
+	}
+	for _, layout := range []string{time.RFC3339, "2006-01-02 15:04:05", "2006-01-02 15:04", "2006-01-02T15:04:05", time.DateOnly} {
+		if t, err := time.ParseInLocation(layout, s, time.Local); err == nil {
+			return t, nil
+		}
+	}
+	return time.Time{}, app.Errorf(app.CodeInvalid, "cannot use --%s %q: no time", option, s).
+		WithHint("10m is ten minutes ago; 2026-11-23 and \"2026-11-23 12:30\" are points in time")
 }
 
 // logPrinter prints lines in pm2's form: id|name | text.
 type logPrinter struct {
 	out, err *lineWriter
 	paint    painter
+	terminal bool
 	options  logsOptions
 	padding  int // the longest name so far
 }
@@ -130,7 +164,19 @@ func (p *logPrinter) line(l app.LogLine) {
 	if p.options.timestamp && !l.At.IsZero() {
 		prefix = l.At.Local().Format("2006-01-02-15:04:05") + " " + prefix
 	}
-	fmt.Fprintln(p.out, p.paint.paint(streamStyle(l.Stream), prefix)+l.Text)
+	fmt.Fprintln(p.out, p.paint.paint(streamStyle(l.Stream), prefix)+p.text(l.Text))
+}
+
+// text is a line as it may go to a terminal: colours pass, what could move the cursor or reprogram the terminal does
+// not. Elsewhere it is left as it is.
+func (p *logPrinter) text(s string) string {
+	if p.terminal {
+		s = harmless(s)
+	}
+	if p.options.highlight == "" {
+		return s
+	}
+	return strings.ReplaceAll(s, p.options.highlight, p.paint.paint(yellow, p.options.highlight))
 }
 
 // The names before log lines are as wide as the longest seen, within these limits.

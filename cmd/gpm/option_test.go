@@ -62,6 +62,11 @@ func TestStartOptions(t *testing.T) {
 		"-o out.log -e /dev/null": {"error_file out_file", func(s *app.Spec) {
 			s.OutFile, s.ErrorFile = filepath.Join(here, "out.log"), "/dev/null"
 		}},
+		"-l all.log --time --log-type json --log-max-size 10M --log-keep 3 --log-max-age 24h --log-compress zstd": {
+			"log_date_format log_file log_rotate.compress log_rotate.keep log_rotate.max_age log_rotate.max_size log_type", func(s *app.Spec) {
+				s.LogFile, s.LogFormat, s.LogType = filepath.Join(here, "all.log"), "YYYY-MM-DDTHH:mm:ss", "json"
+				s.LogRotate = app.Rotate{MaxSize: 10 << 20, Keep: 3, MaxAge: 24 * time.Hour, Compress: "zstd"}
+			}},
 		"--merge-logs --disable-logs -p NULL": {"disable_logs merge_logs pid_file", func(s *app.Spec) {
 			s.MergeLogs, s.DisableLogs, s.PidFile = true, true, "NULL"
 		}},
@@ -102,7 +107,7 @@ func TestStartOptions(t *testing.T) {
 // Every option sets a field that exists, so that none is lost on the way to the daemon.
 func TestOptionsNameFieldsOfSpec(t *testing.T) {
 	known := map[string]bool{}
-	for prefix, typ := range map[string]reflect.Type{"": reflect.TypeFor[app.Spec](), "policy.": reflect.TypeFor[app.Policy]()} {
+	for prefix, typ := range map[string]reflect.Type{"": reflect.TypeFor[app.Spec](), "policy.": reflect.TypeFor[app.Policy](), "log_rotate.": reflect.TypeFor[app.Rotate]()} {
 		for f := range typ.Fields() {
 			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 			known[prefix+name] = true

@@ -6,6 +6,7 @@ import (
 	"math"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -246,4 +247,43 @@ func splitWords(s string) ([]string, error) {
 		out = append(out, word.String())
 	}
 	return out, nil
+}
+
+// timeFormat is pm2's --time.
+func timeFormat(s *app.Spec, value string) error {
+	yes := false
+	err := toggle(func(*app.Spec) *bool { return &yes })(s, value)
+	if s.LogFormat = ""; yes {
+		s.LogFormat = "YYYY-MM-DDTHH:mm:ss"
+	}
+	return err
+}
+
+func oneOf(field func(*app.Spec) *string, words ...string) setter {
+	return func(s *app.Spec, value string) error {
+		if !slices.Contains(words, value) {
+			return errors.New("neither " + strings.Join(words, " nor "))
+		}
+		*field(s) = value
+		return nil
+	}
+}
+
+// byteSize reads a size: 1024, 100K, 50M, 2G.
+func byteSize(field func(*app.Spec) *int64) setter {
+	return func(s *app.Spec, value string) error {
+		digits := strings.TrimRight(strings.ToUpper(value), "BI")
+		shift := 0
+		if n := len(digits) - 1; n > 0 {
+			if at := strings.IndexByte("KMGT", digits[n]); at >= 0 {
+				digits, shift = digits[:n], 10*(at+1)
+			}
+		}
+		n, err := strconv.ParseUint(digits, 10, 63)
+		if err != nil || n > math.MaxInt64>>shift {
+			return errors.New("not a size like 100K, 50M or 2G")
+		}
+		*field(s) = int64(n) << shift
+		return nil
+	}
 }
