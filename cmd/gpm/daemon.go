@@ -106,6 +106,27 @@ func newDaemonCommand(c *cli) *cobra.Command {
 	return cmd
 }
 
+// daemonStatus starts no daemon, but waits for one whose master runs.
+func daemonStatus(c *cli, ctx context.Context) (app.DaemonStatus, error) {
+	client, err := c.client()
+	if err != nil {
+		return app.DaemonStatus{}, err
+	}
+	status, err := client.Daemon(ctx)
+	if !errors.Is(err, ipc.ErrNotRunning) {
+		return status, err
+	}
+	home, homeErr := c.home()
+	lock, free, lockErr := lockHome(home)
+	if homeErr != nil || lockErr != nil || free {
+		return status, errors.Join(err, closeLock(lock))
+	}
+	if err := c.bringUp(ctx, client, home); err != nil {
+		return status, err
+	}
+	return client.Daemon(ctx)
+}
+
 func newDaemonStatusCommand(c *cli) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
@@ -113,11 +134,7 @@ func newDaemonStatusCommand(c *cli) *cobra.Command {
 		Short: "Show the daemon and its master; start none",
 		Args:  arguments(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			client, err := c.client()
-			if err != nil {
-				return err
-			}
-			status, err := client.Daemon(cmd.Context())
+			status, err := daemonStatus(c, cmd.Context())
 			if err != nil {
 				return err
 			}
