@@ -42,6 +42,9 @@ func (d *Daemon) report(a *application, st app.Status, events []app.Event) {
 		events[i].Name = st.Name
 	}
 	d.journal.Record(st, events)
+	if !st.State.HasChild() && len(events) > 0 {
+		d.removePID(a.spec(), st.ID)
+	}
 	if !finished(st) {
 		return
 	}
@@ -127,7 +130,11 @@ func (d *Daemon) gone(a *application, id int) {
 		d.cfg.Log.Error("Cannot remove a deleted process from the store", "id", id, "err", err)
 	}
 	d.journal.Forget(id)
-	if err := os.Remove(launch.PidPath(d.cfg.Home, a.spec(), id)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+}
+
+// removePID removes a pid file: a number that is nobody's any more misleads.
+func (d *Daemon) removePID(spec app.Spec, id int) {
+	if err := os.Remove(launch.PidPath(d.cfg.Home, spec, id)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		d.cfg.Log.Warn("Cannot remove the pid file", "id", id, "err", err)
 	}
 }

@@ -55,8 +55,8 @@ func TestFramedLines(t *testing.T) {
 }
 
 func TestKeyConflict(t *testing.T) {
-	p := newPump(t, Options{})
 	target := Target{Path: filepath.Join(t.TempDir(), "out.log"), Format: &Format{}, Key: "k"}
+	p := newPump(t, Options{}) // after the directory: it is closed before that is removed
 	s, _ := attachTo(t, p, target)
 	r, _ := newPipe(t)
 	if _, err := p.Attach(r, target); !errors.Is(err, app.ErrConflict) {

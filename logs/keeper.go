@@ -142,6 +142,11 @@ func (h *keeper) tidy() {
 		h.remove(a)
 	}
 	h.mu.Lock()
+	for _, j := range h.jobs { // of directories that were not looked at
+		if !slices.Contains(dirs, filepath.Dir(j.path)) {
+			jobs = append(jobs, j)
+		}
+	}
 	h.jobs = jobs
 	h.mu.Unlock()
 	if len(jobs) > 0 {
