@@ -24,9 +24,9 @@ func (s *Sampler) Detail(ctx context.Context, roots ...int) app.Usage {
 	return u
 }
 
-// sampleTree is Sample for one tree, with the pids of its processes.
+// sampleTree is Sample for one tree as it is now, with the pids of its processes.
 func (s *Sampler) sampleTree(ctx context.Context, roots []int) (app.Usage, []int) {
-	u := s.Sample(ctx, map[int][]int{0: roots})[0]
+	u := s.sample(ctx, map[int][]int{0: roots}, 0)[0]
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var pids []int

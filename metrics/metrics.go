@@ -132,10 +132,15 @@ func (t *table) same(p proc) (cpu time.Duration, ok bool) {
 // and escapees that are known) and all their descendants. A tree of which no process is
 // left is missing. The figures are at most one second old.
 func (s *Sampler) Sample(ctx context.Context, roots map[int][]int) map[int]app.Usage {
+	return s.sample(ctx, roots, fresh)
+}
+
+// sample is Sample with figures that are at most so old, or a tenth of a second.
+func (s *Sampler) sample(ctx context.Context, roots map[int][]int, oldest time.Duration) map[int]app.Usage {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if ctx.Err() == nil {
-		s.look(roots)
+		s.look(roots, oldest)
 	}
 	all := make(map[int]app.Usage, len(roots))
 	for id, pids := range roots {
@@ -148,10 +153,10 @@ func (s *Sampler) Sample(ctx context.Context, roots map[int][]int) map[int]app.U
 
 // look reads the process table unless the last look serves. A failed one leaves
 // the last, which soon lacks the processes that are new.
-func (s *Sampler) look(roots map[int][]int) {
+func (s *Sampler) look(roots map[int][]int, oldest time.Duration) {
 	age := time.Since(s.last.at)
 	stale := s.last.at.IsZero() || age >= fresh
-	if !stale && (age < fresh/10 || s.last.knows(roots)) {
+	if !stale && (age < fresh/10 || age < oldest && s.last.knows(roots)) {
 		return
 	}
 	var spare []proc
