@@ -1,7 +1,7 @@
 # demo and build need Go alone. check and test install node, python3 and a C
 # compiler (race detector) from Debian where they are missing; bench needs npm.
 
-.PHONY: demo build test check fmt vet lint deadcode licences race fuzz bench deps clean
+.PHONY: demo build test check fmt vet lint deadcode licences race fuzz bench arm64 windows deps clean
 
 # A clone that belongs to somebody else makes git fail, and stamping with it.
 export GOFLAGS := $(GOFLAGS) -buildvcs=false
@@ -58,6 +58,13 @@ fuzz:
 
 bench:
 	go run ./bench $(BENCH)
+
+# Other platforms, emulated: not part of test, for they install hundreds of megabytes.
+arm64:
+	@.ci/arm64
+
+windows:
+	@.ci/windows
 
 deps:
 	@.ci/deps

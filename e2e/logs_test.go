@@ -82,7 +82,7 @@ func TestBrokenPipe(t *testing.T) {
 	h := newHome(t)
 	h.must("start", progBin, "--name", "noisy", "--", "printer", "0", "200")
 	h.until("it has printed", 10*time.Second, func() bool { return strings.Contains(h.outLog("noisy"), "out 5") })
-	for _, args := range []string{"logs noisy --raw", "logs noisy --json", "events --follow", "list", "events"} {
+	for _, args := range []string{"logs noisy --raw --out", "logs noisy --json", "events --follow", "list", "events"} {
 		cmd := exec.Command("bash", "-c", "timeout 20 "+gpmBin+" "+args+" 2>errors | head -n 1 >/dev/null; code=${PIPESTATUS[0]}; cat errors; exit $code")
 		like := h.command()
 		cmd.Dir, cmd.Env = like.Dir, like.Env
