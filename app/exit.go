@@ -11,7 +11,7 @@ type Exit struct {
 	Signal     string        `json:"signal,omitempty"`      // "SIGSEGV" when a signal ended it
 	CoreDumped bool          `json:"core_dumped,omitempty"` //
 	OOM        bool          `json:"oom,omitempty"`         // the kernel's out-of-memory killer
-	SpawnError string        `json:"spawn_error,omitempty"` // it never ran: why
+	SpawnError string        `json:"spawn_error,omitempty"` // it never ran: "cannot start …: why"
 	Unknown    bool          `json:"unknown,omitempty"`     // it ended unseen: code and signal are not known
 	At         time.Time     `json:"at"`
 	Uptime     time.Duration `json:"uptime"`             // 0 for a spawn error
@@ -24,7 +24,7 @@ type Exit struct {
 func (e Exit) String() string {
 	switch {
 	case e.SpawnError != "":
-		return "cannot start: " + e.SpawnError
+		return e.SpawnError
 	case e.Unknown:
 		return "ended unseen"
 	case e.OOM:

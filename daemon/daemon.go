@@ -160,8 +160,8 @@ func (d *Daemon) leave() {
 	}
 }
 
-// byShutdown and byKill are the reasons recorded when everything is stopped. What was stopped so is
-// wanted up again by the next daemon, unless the user wanted it down.
+// byShutdown and byKill are the reasons recorded when everything is stopped. What a shutdown stopped is wanted up
+// again by the next daemon; the kill command also changes what the user wants.
 const (
 	byShutdown = "shutdown"
 	byKill     = "kill"
@@ -179,4 +179,19 @@ func (d *Daemon) stopAll(by string, out emit) error {
 func (d *Daemon) healthy() {
 	d.apps.instances()
 	d.journal.Changed()
+}
+
+// Sweep ends what a master and a daemon that were both killed have left running, and says how many processes that
+// were. No daemon of the home may run.
+func Sweep(home string) (int, error) {
+	left := proc.Survivors(home, nil)
+	var failed error
+	for _, s := range left {
+		failed = errors.Join(failed, s.End())
+	}
+	groups, err := proc.OpenCgroups(home)
+	if err != nil {
+		return len(left), failed // there are none
+	}
+	return len(left), errors.Join(failed, groups.Close())
 }

@@ -84,12 +84,12 @@ func (l *launcher) Launch(ctx context.Context, seq uint64) (proc.Child, error) {
 	return child, l.writePID(spec, spawned.PID)
 }
 
-// spawnError is the sentence for what execve(2) and its neighbours refused.
+// spawnError gives a code and a hint to what execve(2) and its neighbours refused; the sentence is the master's.
 func spawnError(program string, spec app.Spec, err error) error {
 	if !launch.Permanent(err) {
-		return app.Errorf(app.CodeInternal, "cannot execute %s: %w", program, err)
+		return app.Errorf(app.CodeInternal, "%w", err)
 	}
-	e := app.Errorf(app.CodeInvalid, "cannot execute %s: %w", program, err)
+	e := app.Errorf(app.CodeInvalid, "%w", err)
 	if errors.Is(err, fs.ErrPermission) {
 		return e.WithHint("chmod +x %s, or check that the user %q may reach it", program, spec.User)
 	}

@@ -150,9 +150,17 @@ func (d *Daemon) first(ctx context.Context, in instance) app.Progress {
 // started at all is a failure.
 func (in instance) outcome(st app.Status, err error) app.Progress {
 	if err == nil && st.State == app.Errored && st.Goal == app.Up {
-		err = app.Errorf(app.CodeInvalid, "cannot start %q: %s", in.app.spec().Name, st.Reason)
+		err = app.Errorf(app.CodeInvalid, "%s", in.failure(st))
 	}
 	return in.done(st, err)
+}
+
+// failure says why an instance was given up. A start that failed says so itself.
+func (in instance) failure(st app.Status) string {
+	if st.Exit != nil && st.Exit.SpawnError != "" {
+		return st.Exit.SpawnError
+	}
+	return fmt.Sprintf("cannot start %q: %s", in.app.spec().Name, st.Reason)
 }
 
 // done is the line of progress of an instance, whatever state it is in.

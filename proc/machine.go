@@ -183,7 +183,6 @@ func (m Machine) spawned(now time.Time, p app.Policy) Machine {
 	if m.State != app.Launching {
 		return m
 	}
-	m.Since = now
 	if p.WaitReady {
 		m.Deadline = now.Add(p.ListenTimeout)
 		return m

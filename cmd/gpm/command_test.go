@@ -240,6 +240,7 @@ func TestKillCommand(t *testing.T) {
 	if out := good(t, f, "kill"); out != "[gpm] [web](1) ✓\n[gpm] [api](0) ✓\n[gpm] [v] All Applications Stopped\n[gpm] [v] gpm Daemon Stopped\n" {
 		t.Errorf("%q", out)
 	}
+	f.untilGone(t)
 	if out := good(t, f, "kill"); out != "[gpm] No daemon is running\n" {
 		t.Errorf("%q", out)
 	}

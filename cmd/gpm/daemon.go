@@ -61,7 +61,7 @@ func killFunc(c *cli, ctx context.Context) error {
 		return c.killNothing(ctx, home)
 	}
 	if _, partly := errors.AsType[reported](err); err != nil && !partly {
-		return err
+		return c.killed(home, err)
 	}
 	if err == nil {
 		c.say("[v] All Applications Stopped")
@@ -73,12 +73,21 @@ func killFunc(c *cli, ctx context.Context) error {
 	return err
 }
 
+// killed looks at a kill that broke off. If no master is left, somebody else's kill was first.
+func (c *cli) killed(home string, broke error) error {
+	lock, free, err := lockHome(home)
+	if err != nil || !free {
+		return broke
+	}
+	c.say("No daemon is running")
+	return lock.Close()
+}
+
 // killNothing is a kill when nobody answers. A master that runs without a daemon is between two of them.
 func (c *cli) killNothing(ctx context.Context, home string) error {
 	lock, free, err := lockHome(home)
 	if err != nil || free {
-		c.say("No daemon is running")
-		return closeLock(lock)
+		return errors.Join(c.killLeftovers(home, err == nil && lock != nil), closeLock(lock))
 	}
 	client, err := c.client()
 	if err != nil {
@@ -88,6 +97,21 @@ func (c *cli) killNothing(ctx context.Context, home string) error {
 		return err
 	}
 	return killFunc(c, ctx)
+}
+
+// killLeftovers ends what outlived both master and daemon. The lock is held, if there is a home to lock: none starts
+// meanwhile.
+func (c *cli) killLeftovers(home string, locked bool) error {
+	left := 0
+	var err error
+	if locked {
+		left, err = sweep(home)
+	}
+	if left > 0 {
+		c.say("Ended %d %s that a killed gpm had left running", left, plural(left, "process", "processes"))
+	}
+	c.say("No daemon is running")
+	return err
 }
 
 func newDaemonCommand(c *cli) *cobra.Command {

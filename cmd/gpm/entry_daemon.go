@@ -31,13 +31,31 @@ func runMaster(home string) error {
 	if err != nil {
 		return err
 	}
-	return master.Run(context.Background(), master.Config{
+	err = master.Run(context.Background(), master.Config{
 		Home:       home,
 		Daemon:     master.Command{Path: exe, Argv: []string{"gpm", "daemon", "--home", home}, Env: os.Environ(), Dir: "/"},
 		Output:     filepath.Join(home, daemonLog),
 		Trampoline: []string{exe, "exec-worker"},
 		Log:        slog.New(slog.NewTextHandler(os.Stderr, nil)),
 	})
+	if errors.Is(err, errors.ErrUnsupported) {
+		return runAlone(home)
+	}
+	return err
+}
+
+// runAlone is master and daemon in one process, where descriptors cannot be passed between two.
+func runAlone(home string) error {
+	started := time.Now()
+	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
+	table, err := master.NewTable(master.Options{Log: log, Home: home})
+	if err != nil {
+		return err
+	}
+	defer table.Close()
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	defer stop()
+	return daemon.Run(ctx, daemon.Config{Home: home, Host: table, Started: started, Log: log})
 }
 
 // smallHeap is the garbage collector's goal, in percent over what is in use: a daemon mostly waits.
@@ -87,3 +105,6 @@ func succeed(home string) error {
 }
 
 func execWorker(args []string) error { return master.Trampoline(args) }
+
+// sweep ends what a master and a daemon that were both killed have left running.
+func sweep(home string) (int, error) { return daemon.Sweep(home) }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -237,5 +238,19 @@ func fakeMaster(kind, home string) {
 	f := &fake{home: home, details: someDetails()[:1]}
 	if err := ipc.Serve(ctx, l, f.routes(cancel), slog.New(slog.NewTextHandler(os.Stderr, nil))); err != nil {
 		fmt.Fprintln(os.Stderr, err)
+	}
+}
+
+// untilGone waits until nobody listens any more.
+func (f *fake) untilGone(t *testing.T) {
+	t.Helper()
+	for t.Context().Err() == nil {
+		conn, err := ipc.Dial(t.Context(), ipc.Address(f.home))
+		if errors.Is(err, ipc.ErrNotRunning) {
+			return
+		}
+		if err == nil {
+			_ = conn.Close()
+		}
 	}
 }
