@@ -193,5 +193,16 @@ func Sweep(home string) (int, error) {
 	if err != nil {
 		return len(left), failed // there are none
 	}
-	return len(left), errors.Join(failed, groups.Close())
+	for limit := time.Now().Add(sweepLimit); ; { // a process that was killed leaves its group when it is dead
+		if err = groups.Close(); err == nil || time.Now().After(limit) {
+			return len(left), errors.Join(failed, err)
+		}
+		<-time.After(sweepPause)
+	}
 }
+
+// sweepLimit is how long killed processes may take to die, sweepPause the time between two looks.
+const (
+	sweepLimit = 3 * time.Second
+	sweepPause = 5 * time.Millisecond
+)

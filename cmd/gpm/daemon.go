@@ -108,7 +108,7 @@ func (c *cli) killLeftovers(home string, locked bool) error {
 		left, err = sweep(home)
 	}
 	if left > 0 {
-		c.say("Ended %d %s that a killed gpm had left running", left, plural(left, "process", "processes"))
+		c.say("Ended %s that a killed gpm had left running", plural(left, "process", "processes"))
 	}
 	c.say("No daemon is running")
 	return err
