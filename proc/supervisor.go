@@ -72,8 +72,19 @@ func New(cfg Config) *Supervisor {
 		cfg.Rand = rand.Float64
 	}
 	s := &Supervisor{cfg: cfg, inbox: make(chan *request), done: make(chan struct{})}
-	s.status.Store(new(cfg.Status))
+	s.status.Store(new(firstLook(cfg)))
 	return s
+}
+
+// firstLook is the status until Run begins: with the child that is taken over, who asks early must not see the
+// past.
+func firstLook(cfg Config) app.Status {
+	o := owner{Supervisor: &Supervisor{cfg: cfg}, child: cfg.Child}
+	o.m, _ = Restore(cfg.Status, cfg.Child != nil, time.Now(), cfg.Policy)
+	if cfg.Child != nil {
+		o.pid, o.start = cfg.Child.PID(), cfg.Child.Start()
+	}
+	return o.snapshot()
 }
 
 // Run supervises until the instance is deleted or ctx ends. In the latter case
