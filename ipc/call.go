@@ -125,6 +125,11 @@ func (c *Client) outlive(ctx context.Context, call func() error, also ...error) 
 		if !again {
 			return err
 		}
+		if errors.Is(err, ErrNotRunning) && c.Revive != nil {
+			if err := c.Revive(ctx); err != nil {
+				return err
+			}
+		}
 		c.seen.Store(true)
 		select {
 		case <-limit:

@@ -28,6 +28,9 @@ type Client struct {
 	version atomic.Pointer[string]
 	first   chan net.Conn // what Connect dialled, for the first call
 	seen    atomic.Bool   // a daemon was there: one that is missing is being replaced
+
+	// Revive sees to it that a daemon runs, for calls that find the one that was there gone; may be nil.
+	Revive func(context.Context) error
 }
 
 // New returns a client for a home. It dials when it is first used.

@@ -48,6 +48,7 @@ func (c *cli) connect(ctx context.Context) (*ipc.Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	client.Revive = func(ctx context.Context) error { return c.bringUp(ctx, ipc.New(home), home) }
 	err = client.Connect(ctx)
 	if errors.Is(err, ipc.ErrNotRunning) {
 		err = c.bringUp(ctx, client, home)

@@ -79,8 +79,7 @@ func (c *cli) killed(home string, broke error) error {
 	if err != nil || !free {
 		return broke
 	}
-	c.say("No daemon is running")
-	return lock.Close()
+	return errors.Join(c.killLeftovers(home, true), lock.Close())
 }
 
 // killNothing is a kill when nobody answers. A master that runs without a daemon is between two of them.
