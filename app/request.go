@@ -27,6 +27,7 @@ const (
 	ActionDelete  Action = "delete"
 	ActionReset   Action = "reset" // counters to zero
 	ActionSignal  Action = "signal"
+	ActionReload  Action = "reload" // replace without a failed request
 )
 
 // ActionRequest applies an action to what the selectors match.
@@ -40,14 +41,21 @@ type ActionRequest struct {
 	Parallel  int      `json:"parallel,omitempty"`   // at most so many at once; 0 = the daemon's choice
 }
 
+// ScaleRequest asks for another number of instances of the apps that are selected.
+type ScaleRequest struct {
+	Selector string `json:"selector"`
+	Change   string `json:"change"` // "4", "+2" or "-1"
+}
+
 // Progress is one line of the answer to a start or an action. The first line
 // carries Total and Note; then one line for each process as it is done; an error line ends a
 // request that failed as a whole.
 type Progress struct {
-	Total  int     `json:"total,omitempty"`
-	Note   string  `json:"note,omitempty"`   // a sentence to print before
-	Status *Status `json:"status,omitempty"` // a process that is done
-	Error  *Error  `json:"error,omitempty"`  // with Status: that process failed; alone: the request failed
+	Total  int      `json:"total,omitempty"`
+	Note   string   `json:"note,omitempty"`   // a sentence to print before
+	Status *Status  `json:"status,omitempty"` // a process that is done
+	Error  *Error   `json:"error,omitempty"`  // with Status: that process failed; alone: the request failed
+	Lines  []string `json:"lines,omitempty"`  // last output of a replacement that failed
 }
 
 // DaemonStatus is the answer to `daemon status` and ping.

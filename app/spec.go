@@ -44,6 +44,11 @@ type Spec struct {
 	CPUs        []int             `json:"cpus,omitempty"`          // sched_setaffinity(2)
 	OOMScoreAdj *int              `json:"oom_score_adj,omitempty"` // -1000..1000, proc(5)
 
+	Listen       []string `json:"listen,omitempty"`        // tcp://host:port, unix://path, udp://host:port; given to the process by LISTEN_FDS, sd_listen_fds(3)
+	Sticky       Sticky   `json:"sticky,omitempty"`        // how a client stays with its worker
+	SharedSocket bool     `json:"shared_socket,omitempty"` // one listening socket for all workers instead of one for each
+	NoAgent      bool     `json:"no_agent,omitempty"`      // nothing is preloaded into Node
+
 	NoAutostart bool   `json:"no_autostart,omitempty"`
 	Policy      Policy `json:"policy"`
 }
@@ -67,6 +72,12 @@ const (
 	Cluster ExecMode = "cluster"
 )
 
+// Sticky says what keeps the connections of one client with one worker.
+type Sticky string
+
+// StickyIP goes by the client's address.
+const StickyIP Sticky = "ip"
+
 // Policy says when and how fast to restart and how long to wait at each step.
 // The zero value is not useful; start from [DefaultPolicy].
 type Policy struct {
@@ -84,6 +95,7 @@ type Policy struct {
 	NoTreekill    bool          `json:"no_treekill,omitempty"` // signal and kill the leader only
 	WaitReady     bool          `json:"wait_ready,omitempty"`  // online only after a readiness message
 	ListenTimeout time.Duration `json:"listen_timeout"`        // how long readiness is awaited
+	HangLimit     time.Duration `json:"hang_limit,omitempty"`  // a Node process whose event loop does not turn for so long is replaced; 0 = never
 }
 
 // DefaultPolicy returns gpm's defaults: pm2's numbers where they are sound, a
@@ -109,6 +121,7 @@ func (s Spec) Clone() Spec {
 	s.FilterEnv = slices.Clone(s.FilterEnv)
 	s.Rlimits = maps.Clone(s.Rlimits)
 	s.CPUs = slices.Clone(s.CPUs)
+	s.Listen = slices.Clone(s.Listen)
 	s.Policy.StopExitCodes = slices.Clone(s.Policy.StopExitCodes)
 	return s
 }

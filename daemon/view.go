@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"strings"
+	"time"
 
 	"gpm/app"
 	"gpm/ipc"
@@ -43,7 +44,23 @@ func (d *Daemon) addUsage(ctx context.Context, list []app.Status) {
 			list[i].Usage = &u
 		}
 	}
+	for _, a := range d.apps.all() {
+		figures := a.group.Figures(ctx, 0)
+		for i := range list {
+			addNode(list[i].Usage, figures, list[i].ID)
+		}
+	}
 }
+
+// addNode adds what Node says about itself.
+func addNode(u *app.Usage, figures map[int]app.NodeUsage, id int) {
+	if n, ok := figures[id]; ok && u != nil {
+		u.Node = &n
+	}
+}
+
+// figurePatience is how long a description waits for a Node process to report.
+const figurePatience = 400 * time.Millisecond
 
 func (d *Daemon) getDetails(ctx context.Context, q ipc.DetailsQuery) ([]app.Detail, error) {
 	found, err := d.apps.find(q.Selectors)
@@ -69,6 +86,7 @@ func (d *Daemon) detail(ctx context.Context, in instance) app.Detail {
 		roots := map[int][]int{st.ID: {st.PID}}
 		d.addEscaped(roots)
 		det.Usage = new(d.sampler.Detail(ctx, roots[st.ID]...))
+		addNode(det.Usage, in.app.group.Figures(ctx, figurePatience), st.ID)
 	}
 	return det
 }

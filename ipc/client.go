@@ -127,6 +127,11 @@ func (c *Client) Do(ctx context.Context, req app.ActionRequest) iter.Seq2[app.Pr
 	return stream[app.Progress](ctx, c, post("/v1/actions", req), "the "+string(req.Action))
 }
 
+// Scale changes the number of instances of apps.
+func (c *Client) Scale(ctx context.Context, req app.ScaleRequest) iter.Seq2[app.Progress, error] {
+	return stream[app.Progress](ctx, c, post("/v1/scale", req), "the scaling of "+req.Selector)
+}
+
 // Events returns events of the past and, with Follow, those to come until ctx ends.
 func (c *Client) Events(ctx context.Context, q EventQuery) iter.Seq2[app.Event, error] {
 	return func(yield func(app.Event, error) bool) {

@@ -17,6 +17,8 @@ type ChildConfig struct {
 	Key   string
 	PID   int
 	Start uint64
+	// Awaited says that somebody listens to the child and will tell when it is ready.
+	Awaited bool
 	// Tree is the rest of its processes; nil = the leader alone is signalled
 	// and killed, and what it leaves behind lives on.
 	Tree *Tree
@@ -39,6 +41,7 @@ func NewChild(cfg ChildConfig) Child {
 
 func (c *hostChild) PID() int                { return c.ChildConfig.PID }
 func (c *hostChild) Start() uint64           { return c.ChildConfig.Start }
+func (c *hostChild) Awaited() bool           { return c.ChildConfig.Awaited }
 func (c *hostChild) Exited() <-chan struct{} { return c.slot.done }
 
 func (c *hostChild) Exit() app.Exit {

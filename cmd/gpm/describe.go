@@ -152,10 +152,28 @@ func usageRows(s app.Status) [][2]string {
 			rows = append(rows, [2]string{r.name, size(r.value)})
 		}
 	}
+	if n := u.Node; n != nil {
+		rows = append(rows, nodeRows(*n)...)
+	}
 	if u.Files > 0 {
 		rows = append(rows, [2]string{"Open files", fmt.Sprint(u.Files)})
 	}
 	return rows
+}
+
+// nodeRows has pm2's names where pm2 has the figure.
+func nodeRows(n app.NodeUsage) [][2]string {
+	ms := func(v float64) string { return fmt.Sprintf("%.2f ms", v) }
+	return [][2]string{
+		{"Used Heap Size", size(n.HeapUsed)}, {"Heap Size", size(n.HeapTotal)}, {"Heap Limit", size(n.HeapLimit)},
+		{"Heap Usage", percent(100 * float64(n.HeapUsed) / float64(max(1, n.HeapTotal)))},
+		{"New space", size(n.NewSpace)}, {"Old space", size(n.OldSpace)},
+		{"External", size(n.External)}, {"Array buffers", size(n.ArrayBuffers)},
+		{"Scavenges", fmt.Sprintf("%d, %s", n.Scavenges, ms(n.ScavengeMS))}, {"Mark-sweeps", fmt.Sprintf("%d, %s", n.MarkSweeps, ms(n.MarkSweepMS))},
+		{"Event Loop Latency", ms(n.LoopP50)}, {"Event Loop Latency p99", ms(n.LoopP99)}, {"Event Loop Latency max", ms(n.LoopMax)},
+		{"Event Loop Utilization", percent(100 * n.Utilization)},
+		{"Active handles", fmt.Sprint(n.Handles)}, {"Active requests", fmt.Sprint(n.Requests)},
+	}
 }
 
 // divergentRows are the variables that the process and this shell both have, with different values.

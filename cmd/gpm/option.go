@@ -34,7 +34,7 @@ func options() []option {
 		{"interpreter", "", "program", "what runs the script; none executes it directly", "interpreter", text(func(s S) *string { return &s.Interpreter })},
 		{"interpreter-args", "", "args", "arguments of the interpreter", "interpreter_args", words(func(s S) *[]string { return &s.InterpreterArgs })},
 		{"node-args", "", "args", "the same", "interpreter_args", words(func(s S) *[]string { return &s.InterpreterArgs })},
-		{"instances", "i", "n", "how many; max or 0 is one a CPU, -1 one less", "instances", instances},
+		{"instances", "i", "n", "how many; max or 0 is one a CPU, -1 one less, 50% half of them", "instances", instances},
 		{"execute-command", "x", "", "fork mode, whatever the program is", "exec_mode", forkMode},
 		{"env", "", "KEY=VALUE", "environment variable (repeatable)", "env", variable},
 		{"filter-env", "", "text", "drop variables whose name contains this (repeatable)", "filter_env", list(func(s S) *[]string { return &s.FilterEnv })},
@@ -57,6 +57,10 @@ func options() []option {
 		{"nice", "", "n", "priority, -20 (high) to 19", "nice", nice},
 		{"rlimit", "", "name=value", "resource limit: nofile=4096, core=0:unlimited (repeatable)", "rlimits", rlimit},
 		{"cpu", "", "list", "CPUs to run on: 0,2-3", "cpus", cpus},
+		{"listen", "", "address", "give the process this socket by LISTEN_FDS: tcp://:3000, unix:///path, udp://:53 (repeatable)", "listen", list(func(s S) *[]string { return &s.Listen })},
+		{"sticky", "", "by", "ip keeps the connections of a client with one worker", "sticky", sticky},
+		{"shared-socket", "", "", "one listening socket for all workers", "shared_socket", toggle(func(s S) *bool { return &s.SharedSocket })},
+		{"no-agent", "", "", "preload nothing into Node", "no_agent", toggle(func(s S) *bool { return &s.NoAgent })},
 		{"no-autostart", "", "", "add it to the list, do not start it", "no_autostart", toggle(func(s S) *bool { return &s.NoAutostart })},
 		{"no-autorestart", "", "", "do not restart it when it ends", "policy.no_autorestart", toggle(func(s S) *bool { return &s.Policy.NoAutorestart })},
 		{"max-restarts", "", "n", "unstable runs in a row before it is given up (default 16)", "policy.max_restarts", number(func(s S) *int { return &s.Policy.MaxRestarts })},
@@ -68,6 +72,7 @@ func options() []option {
 		{"kill-timeout", "k", "time", "pause before SIGKILL (default 5s)", "policy.kill_timeout", duration(func(s S) *time.Duration { return &s.Policy.KillTimeout })},
 		{"no-treekill", "", "", "stop the process only, not its children", "policy.no_treekill", toggle(func(s S) *bool { return &s.Policy.NoTreekill })},
 		{"wait-ready", "", "", "online only after its message \"ready\"", "policy.wait_ready", toggle(func(s S) *bool { return &s.Policy.WaitReady })},
+		{"hang-limit", "", "time", "replace a Node process whose event loop does not turn for so long (default never)", "policy.hang_limit", duration(func(s S) *time.Duration { return &s.Policy.HangLimit })},
 		{"listen-timeout", "", "time", "how long to wait for readiness (default 3s)", "policy.listen_timeout", duration(func(s S) *time.Duration { return &s.Policy.ListenTimeout })},
 	}
 }
