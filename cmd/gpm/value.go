@@ -134,7 +134,7 @@ func instances(s *app.Spec, value string) error {
 		}
 	}
 	if err != nil || n > maxInstances {
-		return fmt.Errorf("neither max, nor a share like 50%%, nor a number up to %d", maxInstances)
+		return fmt.Errorf("neither max nor a number up to %d nor a share like 50%%", maxInstances)
 	}
 	if n <= 0 {
 		n = max(1, runtime.NumCPU()+n)
