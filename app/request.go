@@ -1,6 +1,9 @@
 package app
 
-import "time"
+import (
+	"encoding/json"
+	"time"
+)
 
 // StartRequest asks for the targets of one `start` command, which share their options. The daemon
 // decides what each names: existing processes (restart them), a file, a program on PATH, or a
@@ -39,6 +42,31 @@ type ActionRequest struct {
 	Spec      *Spec    `json:"spec,omitempty"`       // restart: new settings
 	Set       Fields   `json:"set,omitempty"`        // restart: which of them
 	Parallel  int      `json:"parallel,omitempty"`   // at most so many at once; 0 = the daemon's choice
+}
+
+// Message is what an app said on its channel.
+type Message struct {
+	At        time.Time       `json:"at"`
+	Type      string          `json:"type"` // "process:msg", or what the app says: pm2's packets have a type and data
+	ID        int             `json:"id"`
+	Name      string          `json:"name"`
+	Namespace string          `json:"namespace"`
+	Data      json.RawMessage `json:"data"`
+	Dropped   uint64          `json:"dropped,omitempty"` // messages before this one that the listener was too slow for
+}
+
+// MessageRequest sends a JSON text to processes.
+type MessageRequest struct {
+	Selectors []string        `json:"selectors"`
+	Data      json.RawMessage `json:"data"`
+}
+
+// TriggerRequest has processes carry out an action that they have announced. The answer is a stream of Messages.
+type TriggerRequest struct {
+	Selectors []string      `json:"selectors"`
+	Action    string        `json:"action"`
+	Param     string        `json:"param,omitempty"`
+	Timeout   time.Duration `json:"timeout,omitempty"`
 }
 
 // ScaleRequest asks for another number of instances of the apps that are selected.

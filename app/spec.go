@@ -44,10 +44,11 @@ type Spec struct {
 	CPUs        []int             `json:"cpus,omitempty"`          // sched_setaffinity(2)
 	OOMScoreAdj *int              `json:"oom_score_adj,omitempty"` // -1000..1000, proc(5)
 
-	Listen       []string `json:"listen,omitempty"`        // tcp://host:port, unix://path, udp://host:port; given to the process by LISTEN_FDS, sd_listen_fds(3)
-	Sticky       Sticky   `json:"sticky,omitempty"`        // how a client stays with its worker
-	SharedSocket bool     `json:"shared_socket,omitempty"` // one listening socket for all workers instead of one for each
-	NoAgent      bool     `json:"no_agent,omitempty"`      // nothing is preloaded into Node
+	Listen              []string `json:"listen,omitempty"`                // tcp://host:port, unix://path, udp://host:port; given to the process by LISTEN_FDS, sd_listen_fds(3)
+	Sticky              Sticky   `json:"sticky,omitempty"`                // how a client stays with its worker
+	SharedSocket        bool     `json:"shared_socket,omitempty"`         // one listening socket for all workers instead of one for each
+	ShutdownWithMessage bool     `json:"shutdown_with_message,omitempty"` // the message "shutdown" instead of the stop signal
+	NoAgent             bool     `json:"no_agent,omitempty"`              // nothing is preloaded into Node
 
 	NoAutostart bool   `json:"no_autostart,omitempty"`
 	Policy      Policy `json:"policy"`

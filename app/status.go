@@ -1,6 +1,9 @@
 package app
 
-import "time"
+import (
+	"encoding/json"
+	"time"
+)
 
 // Status is one instance as seen from outside: what list prints, the wire
 // carries and the store keeps.
@@ -88,4 +91,7 @@ type Detail struct {
 	OutLog  string            `json:"out_log"`
 	ErrLog  string            `json:"err_log"`
 	PidFile string            `json:"pid_path"`
+
+	Actions []string                   `json:"actions,omitempty"` // that the app has announced, for trigger
+	Metrics map[string]json.RawMessage `json:"metrics,omitempty"` // that it reports, as it does
 }

@@ -25,6 +25,8 @@ type Config struct {
 	Permanent func(error) bool                 // a spawn error that no retry can mend
 	Gone      func(id int)                     // an instance was deleted and its owner has ended
 	Kill      func(Ref)                        // SIGKILL to a process and its tree
+	Heard     func(Heard)                      // a message of a process
+	Listening func() bool                      // whether anybody wants to know about such
 	Keeper    Keeper
 	Log       *slog.Logger
 }
@@ -59,6 +61,7 @@ func (g *Group) theHub() *hub {
 	if g.hub == nil {
 		g.hub = newHub(g.ctx, hubConfig{
 			app: g.cfg.App, keeper: g.cfg.Keeper, log: g.cfg.Log, spec: g.cfg.Spec, ready: g.ready, event: g.event, kill: g.cfg.Kill,
+			heard: g.cfg.Heard, listening: g.cfg.Listening,
 		})
 		g.owners.Go(g.hub.run)
 	}

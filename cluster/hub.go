@@ -41,13 +41,15 @@ var errOver = errors.New("the daemon is ending")
 
 // hubConfig is what a hub needs. The functions must not block.
 type hubConfig struct {
-	app    uint64
-	keeper Keeper
-	log    *slog.Logger
-	spec   func() app.Spec
-	ready  func(Ref)            // a worker is up, or said so itself when the app's policy wants that
-	event  func(Ref, app.Event) // something worth recording
-	kill   func(Ref)            // SIGKILL to its tree; may block
+	app       uint64
+	keeper    Keeper
+	log       *slog.Logger
+	spec      func() app.Spec
+	ready     func(Ref)            // a worker is up, or said so itself when the app's policy wants that
+	event     func(Ref, app.Event) // something worth recording
+	heard     func(Heard)          // a message of an app
+	listening func() bool          // whether anybody wants to know about such
+	kill      func(Ref)            // SIGKILL to its tree; may block
 }
 
 // hub is the one goroutine that owns what the workers of an app share: the listening sockets with

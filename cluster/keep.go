@@ -55,14 +55,15 @@ func (h *hub) drop(names ...string) {
 
 // savedWorker is a worker as it is noted.
 type savedWorker struct {
-	Ref    Ref             `json:"ref"`
-	Slot   int             `json:"slot"`
-	Number int             `json:"number"`
-	PID    int             `json:"pid"`
-	Duty   duty            `json:"duty"`
-	State  primary.Worker  `json:"state"`
-	Keys   map[string]bool `json:"keys,omitempty"`
-	Own    map[string]bool `json:"own,omitempty"`
+	Ref     Ref             `json:"ref"`
+	Slot    int             `json:"slot"`
+	Number  int             `json:"number"`
+	PID     int             `json:"pid"`
+	Duty    duty            `json:"duty"`
+	State   primary.Worker  `json:"state"`
+	Keys    map[string]bool `json:"keys,omitempty"`
+	Actions []string        `json:"actions,omitempty"`
+	Own     map[string]bool `json:"own,omitempty"`
 }
 
 // savedListener is a listening address as it is noted; its sockets are kept by name.
@@ -87,7 +88,9 @@ func (h *hub) present() map[string][]byte {
 	for _, w := range h.workers {
 		state := w.state
 		state.Seq, state.Passing = 0, nil // a successor numbers anew, and nobody holds the connections
-		put("worker/"+w.Ref.String(), savedWorker{w.Ref, w.slot, w.number, w.pid, w.duty, state, w.keys, w.own})
+		put("worker/"+w.Ref.String(), savedWorker{
+			Ref: w.Ref, Slot: w.slot, Number: w.number, PID: w.pid, Duty: w.duty, State: state, Keys: w.keys, Own: w.own, Actions: w.shown.Actions,
+		})
 	}
 	for key, l := range h.listeners {
 		put("listener/"+key, savedListener{key, l.Held()})
@@ -179,7 +182,7 @@ func (h *hub) resume() {
 func (h *hub) holds() []string {
 	var names []string
 	for ref := range h.workers {
-		names = append(names, channelName(ref), agentName(ref))
+		names = append(names, channelName(ref), agentName(ref), notifyName(ref))
 	}
 	for _, l := range h.listeners {
 		for _, slot := range l.Slots() {
@@ -240,12 +243,13 @@ func (h *hub) restoreWorker(text []byte, notes map[string][]byte, alive func(Ref
 		return err
 	}
 	if !alive(saved.Ref) {
-		h.drop(channelName(saved.Ref), agentName(saved.Ref))
+		h.drop(channelName(saved.Ref), agentName(saved.Ref), notifyName(saved.Ref))
 		return nil
 	}
 	w := &worker{
 		Ref: saved.Ref, slot: saved.Slot, number: saved.Number, pid: saved.PID, duty: saved.Duty,
 		state: primary.Resume(saved.State, rand.Uint64()), keys: saved.Keys, own: saved.Own,
+		shown: Shown{Actions: saved.Actions},
 	}
 	w.state.Online = saved.State.Online
 	if w.keys == nil {
@@ -256,7 +260,7 @@ func (h *hub) restoreWorker(text []byte, notes map[string][]byte, alive func(Ref
 	}
 	h.number = max(h.number, w.number)
 	h.workers[w.Ref] = w
-	return errors.Join(h.resumeChannel(w, notes[h.longNote(w.Ref)] != nil), h.resumeAgent(w))
+	return errors.Join(h.resumeChannel(w, notes[h.longNote(w.Ref)] != nil), h.resumeAgent(w), h.resumeNotify(w))
 }
 
 func (h *hub) resumeChannel(w *worker, halfWritten bool) error {
@@ -287,5 +291,5 @@ func (h *hub) resumeAgent(w *worker) error {
 // isOurs says whether a kept name is one of this package's.
 func isOurs(name string) bool {
 	kind, _, _ := strings.Cut(name, "/")
-	return slices.Contains([]string{"chan", "agent", "sock", "lent"}, kind)
+	return slices.Contains([]string{"chan", "agent", "notify", "sock", "lent"}, kind)
 }

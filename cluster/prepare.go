@@ -18,11 +18,12 @@ type Need struct {
 	Runtime   string   // "node", "bun" or "deno"; "" speaks no protocol
 	Clustered bool     // it is to be a worker of Node's cluster module
 	Agent     string   // path of the agent's script; "" = without it
+	Notify    bool     // it says READY=1 to NOTIFY_SOCKET
 	Listen    []string // addresses of sockets that it takes by LISTEN_FDS
 }
 
 // IsNothing says that the process has to do with nobody.
-func (n Need) IsNothing() bool { return n.Runtime == "" && len(n.Listen) == 0 }
+func (n Need) IsNothing() bool { return n.Runtime == "" && len(n.Listen) == 0 && !n.Notify }
 
 // Gear is what a process is started with.
 type Gear struct {
@@ -72,6 +73,13 @@ func (h *hub) equip(w *worker, need Need) (Gear, error) {
 		add = append(add, channelEnv(fd, w.number))
 		gear.Files[fd] = lentName(channelName(w.Ref))
 		fd++
+	}
+	if need.Notify {
+		variable, err := h.openNotify(w)
+		if err != nil {
+			return gear, err
+		}
+		add = append(add, func(env []string) []string { return append(env, variable) })
 	}
 	if need.Agent != "" {
 		if err := h.openAgent(w); err != nil {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"net"
 	"slices"
 
 	"gpm/agent"
@@ -36,6 +37,8 @@ type worker struct {
 	duty    duty
 	pid     int
 	figures figures
+	notify  *net.UnixConn // nil: nothing is awaited from it
+	shown   Shown
 }
 
 // isUp says that the worker counts as online.
@@ -74,6 +77,9 @@ func (w *worker) close() {
 	if w.agent != nil {
 		_ = w.agent.Close() //nolint:errcheck // as above
 	}
+	if w.notify != nil {
+		_ = w.notify.Close() //nolint:errcheck // as above
+	}
 }
 
 // listen serves a worker's channel and agent, which are set, until they end.
@@ -85,6 +91,9 @@ func (h *hub) listen(w *worker) {
 			}
 			h.box.post(func() { h.lost(w) })
 		})
+	}
+	if w.notify != nil {
+		h.work.Go(func() { h.hearNotify(w) })
 	}
 	if w.agent != nil {
 		h.work.Go(func() {
@@ -111,6 +120,7 @@ func (h *hub) deliver(w *worker, e channel.Event) {
 		in = primary.FromWorker{JSON: text}
 	case channel.App:
 		if string(text) != `"ready"` {
+			h.hear(w, text)
 			return
 		}
 		in = primary.FromApp{JSON: text}
@@ -179,7 +189,7 @@ func (h *hub) remove(w *worker) {
 	h.lost(w)
 	w.close()
 	delete(h.workers, w.Ref)
-	h.drop(channelName(w.Ref), agentName(w.Ref))
+	h.drop(channelName(w.Ref), agentName(w.Ref), notifyName(w.Ref))
 }
 
 // drain has the agent of a worker end keep-alive connections with their next answer; false: it has no agent.

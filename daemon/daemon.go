@@ -44,6 +44,7 @@ type Daemon struct {
 	sampler   *metrics.Sampler
 	reign     reign
 	trouble   logTrouble
+	bus       bus
 	self      string        // this program
 	agent     string        // path of the script that is preloaded into Node; "" when it cannot be
 	killed    chan struct{} // gets a token when the kill command has stopped everything

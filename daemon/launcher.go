@@ -31,6 +31,8 @@ func (d *Daemon) newGroup(a *application) *cluster.Group {
 		App: a.record.Load().Key, Spec: a.spec, Keeper: d.cfg.Host, Log: d.cfg.Log,
 		Launcher:  func(id, slot int) proc.Launcher { return &launcher{d, a, id, slot} },
 		Kill:      d.kill,
+		Heard:     func(m cluster.Heard) { d.bus.publish(a, m) },
+		Listening: d.bus.hasListeners,
 		Report:    func(st app.Status, events []app.Event) { d.report(a, st, events) },
 		Permanent: launch.Permanent,
 		Gone:      func(id int) { d.gone(a, id) },
@@ -104,6 +106,7 @@ func (l *launcher) need(spec app.Spec, plan launch.Plan) cluster.Need {
 	if plan.Runtime == "" || !need.Clustered {
 		need.Listen = spec.Listen
 	}
+	need.Notify = plan.Runtime == "" && spec.Policy.WaitReady
 	if plan.Runtime == "node" && !spec.NoAgent && plan.Spawn.Credential == nil {
 		need.Agent = l.d.agent
 	}
@@ -151,6 +154,10 @@ func (l *launcher) child(spec app.Spec, seq uint64, s master.Spawned, awaited bo
 	cfg := proc.ChildConfig{
 		Host: l.d.cfg.Host, Exits: l.d.exits, Key: childKey(l.id, seq), PID: s.PID, Start: s.Start, Awaited: awaited,
 		Drain: func(context.Context) []string { return drain(out, err) },
+	}
+	if spec.ShutdownWithMessage {
+		ref := cluster.Ref{ID: l.id, Seq: seq}
+		cfg.Ask = func(ctx context.Context) bool { return l.app.group.Tell(ctx, ref, []byte(`"shutdown"`)) == nil }
 	}
 	if !spec.Policy.NoTreekill {
 		mark := proc.Mark(l.d.cfg.Home, l.id, seq)

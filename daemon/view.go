@@ -82,6 +82,8 @@ func (d *Daemon) detail(ctx context.Context, in instance) app.Detail {
 	if plan, err := d.resolver.Resolve(spec, inst); err == nil {
 		det.Program, det.Argv, det.ProcEnv = plan.Program, plan.Spawn.Argv, envMap(plan.Spawn.Env)
 	}
+	shown := in.member.Shown(ctx)
+	det.Actions, det.Metrics = shown.Actions, shown.Metrics
 	if st.PID != 0 {
 		roots := map[int][]int{st.ID: {st.PID}}
 		d.addEscaped(roots)

@@ -19,6 +19,9 @@ type ChildConfig struct {
 	Start uint64
 	// Awaited says that somebody listens to the child and will tell when it is ready.
 	Awaited bool
+	// Ask asks the child to end in its own way, and says whether that could be done: there is no stop signal
+	// then. May be nil.
+	Ask func(ctx context.Context) bool
 	// Tree is the rest of its processes; nil = the leader alone is signalled
 	// and killed, and what it leaves behind lives on.
 	Tree *Tree
@@ -58,6 +61,9 @@ func (c *hostChild) Terminate(ctx context.Context, signal string) error {
 	sig, err := ParseSignal(signal)
 	if err != nil {
 		return err
+	}
+	if c.Ask != nil && c.Ask(ctx) {
+		return nil
 	}
 	c.killed = c.killed || sig == syscall.SIGKILL
 	err = c.Tree.signal(sig)

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -61,7 +63,8 @@ func describeFunc(c *cli, cmd *cobra.Command, args []string, o describeOptions) 
 func (c *cli) describe(d app.Detail, reveal bool) error {
 	sections := []section{
 		{fmt.Sprintf("Describing process with id %d - name %s", d.ID, clean(d.Name)), describeRows(d, time.Now())},
-		{"Code metrics value", usageRows(d.Status)},
+		{"Actions available", actionRows(d.Actions)},
+		{"Code metrics value", append(usageRows(d.Status), metricRows(d.Metrics)...)},
 		{"Divergent env variables from local env", divergentRows(d.Spec.Env, os.Environ(), reveal)},
 	}
 	for _, s := range sections {
@@ -174,6 +177,29 @@ func nodeRows(n app.NodeUsage) [][2]string {
 		{"Event Loop Utilization", percent(100 * n.Utilization)},
 		{"Active handles", fmt.Sprint(n.Handles)}, {"Active requests", fmt.Sprint(n.Requests)},
 	}
+}
+
+func actionRows(actions []string) [][2]string {
+	var rows [][2]string
+	for _, name := range actions {
+		rows = append(rows, [2]string{name, "gpm trigger"})
+	}
+	return rows
+}
+
+// metricRows are the app's own figures: {"value": 3, "unit": "ms"} each.
+func metricRows(metrics map[string]json.RawMessage) [][2]string {
+	var rows [][2]string
+	for _, name := range slices.Sorted(maps.Keys(metrics)) {
+		var m struct {
+			Value any    `json:"value"`
+			Unit  string `json:"unit"`
+		}
+		if json.Unmarshal(metrics[name], &m) == nil && m.Value != nil {
+			rows = append(rows, [2]string{clean(name), strings.TrimSpace(fmt.Sprint(m.Value) + " " + m.Unit)})
+		}
+	}
+	return rows
 }
 
 // divergentRows are the variables that the process and this shell both have, with different values.

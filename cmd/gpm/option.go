@@ -60,6 +60,7 @@ func options() []option {
 		{"listen", "", "address", "give the process this socket by LISTEN_FDS: tcp://:3000, unix:///path, udp://:53 (repeatable)", "listen", list(func(s S) *[]string { return &s.Listen })},
 		{"sticky", "", "by", "ip keeps the connections of a client with one worker", "sticky", sticky},
 		{"shared-socket", "", "", "one listening socket for all workers", "shared_socket", toggle(func(s S) *bool { return &s.SharedSocket })},
+		{"shutdown-with-message", "", "", "ask it to stop by the message \"shutdown\" instead of a signal", "shutdown_with_message", toggle(func(s S) *bool { return &s.ShutdownWithMessage })},
 		{"no-agent", "", "", "preload nothing into Node", "no_agent", toggle(func(s S) *bool { return &s.NoAgent })},
 		{"no-autostart", "", "", "add it to the list, do not start it", "no_autostart", toggle(func(s S) *bool { return &s.NoAutostart })},
 		{"no-autorestart", "", "", "do not restart it when it ends", "policy.no_autorestart", toggle(func(s S) *bool { return &s.Policy.NoAutorestart })},

@@ -59,10 +59,10 @@ func newRootCommand(c *cli) *cobra.Command {
 	)
 	root.SetHelpCommandGroupID(groupSelf)
 	root.SetCompletionCommandGroupID(groupSelf)
-	addGroup(root, groupAct, newStartCommand(c), newStopCommand(c), newRestartCommand(c), newReloadCommand(c), newScaleCommand(c), newDeleteCommand(c),
+	addGroup(root, groupAct, newStartCommand(c), newStopCommand(c), newRestartCommand(c), newReloadCommand(c), newScaleCommand(c), newSendCommand(c), newTriggerCommand(c), newDeleteCommand(c),
 		newResetCommand(c), newSignalCommand(c))
 	addGroup(root, groupRead, newListCommand(c), newJlistCommand(c), newPrettylistCommand(c), newDescribeCommand(c), newLogsCommand(c),
-		newWhyCommand(c), newEventsCommand(c), newIDCommand(c), newPIDCommand(c))
+		newWhyCommand(c), newEventsCommand(c), newBusCommand(c), newIDCommand(c), newPIDCommand(c))
 	addGroup(root, groupSelf, newPingCommand(c), newKillCommand(c), newDaemonCommand(c), newVersionCommand(c))
 	return root
 }
