@@ -78,7 +78,11 @@ func (g *Group) existingHub() *hub {
 // Prepare equips a process that is about to start, when there is something for it. Launched or
 // Abandon must follow.
 func (g *Group) Prepare(ctx context.Context, ref Ref, slot int, need Need) (Gear, error) {
-	return g.theHub().prepare(ctx, ref, slot, need)
+	as := official
+	if f := g.faceOf(ref); f != nil {
+		as = f.as()
+	}
+	return g.theHub().prepare(ctx, ref, slot, as, need)
 }
 
 // Launched says that a prepared process runs.
@@ -108,7 +112,8 @@ func (g *Group) newFace(m *Member, r role, st app.Status, policy app.Policy, chi
 	})
 	if child != nil {
 		g.mu.Lock()
-		g.faces[Ref{st.ID, st.Seq}] = f
+		f.ref = Ref{st.ID, st.Seq}
+		g.faces[f.ref] = f
 		g.mu.Unlock()
 	}
 	return f
@@ -136,7 +141,13 @@ func (g *Group) Resume() error {
 	if h == nil {
 		return nil
 	}
-	return h.do(g.ctx, h.resume)
+	refs := g.officials()
+	return h.do(g.ctx, func() {
+		for _, ref := range refs { // also those that a reload had not got to
+			h.promote(ref)
+		}
+		h.resume()
+	})
 }
 
 // Holds lists the names under which the group's descriptors are kept.
@@ -165,7 +176,9 @@ func (g *Group) run(f *face) {
 	g.owners.Go(func() {
 		f.Run(g.ctx)
 		g.mu.Lock()
-		delete(g.faces, Ref{f.member.ID, f.Status().Seq})
+		if g.faces[f.ref] == f {
+			delete(g.faces, f.ref)
+		}
 		g.mu.Unlock()
 		if g.ctx.Err() != nil || f.member.face.Load() != f {
 			return
@@ -201,16 +214,17 @@ func (g *Group) faceOf(ref Ref) *face {
 // observe tells the hub about a change; the supervisor's children are known by their Ref from now on.
 func (g *Group) observe(f *face, st app.Status) {
 	g.mu.Lock()
-	for ref, other := range g.faces {
-		if other == f {
-			delete(g.faces, ref)
+	if ref := (Ref{st.ID, st.Seq}); ref != f.ref {
+		if g.faces[f.ref] == f {
+			delete(g.faces, f.ref)
 		}
+		g.faces[ref], f.ref = f, ref
 	}
-	g.faces[Ref{st.ID, st.Seq}] = f
 	h := g.hub
 	g.mu.Unlock()
 	if h != nil {
-		h.box.post(func() { h.observe(st, f.member.Slot) })
+		as := f.as()
+		h.box.post(func() { h.observe(st, f.member.Slot, as) })
 	}
 }
 

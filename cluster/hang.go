@@ -54,7 +54,7 @@ func (h *hub) hung(w *worker, limit time.Duration) {
 		pid = w.pid
 		h.dismiss(w)
 		for key := range w.keys {
-			h.rescue(key, w.slot)
+			h.rescue(key, w.seat)
 		}
 	})
 	if err != nil || pid == 0 {
@@ -75,12 +75,12 @@ func (h *hub) hung(w *worker, limit time.Duration) {
 }
 
 // rescue hands over what waits in the socket of a worker that is alive and takes nothing.
-func (h *hub) rescue(key string, slot int) {
+func (h *hub) rescue(key string, seat int) {
 	l := h.listeners[key]
-	if l == nil || !slices.Contains(l.Slots(), slot) || !h.hasTaker(key) {
+	if l == nil || !slices.Contains(l.Slots(), seat) || !h.hasTaker(key) {
 		return
 	}
-	if _, err := l.Drain(slot, func(fd int) error {
+	if _, err := l.Drain(seat, func(fd int) error {
 		h.offer(conn{fd: fd, key: key})
 		return nil
 	}); err != nil {

@@ -65,18 +65,20 @@ type hub struct {
 	listeners map[string]*listener
 	workers   map[Ref]*worker
 	tickets   primary.Tickets
+	seats     map[int]int // of slots whose seat is not the first
 	passing   passing
 	waiters   []*waiter
 	vacating  int               // sockets that are being emptied
 	number    int               // the last cluster.worker.id given
 	notes     map[string][]byte // as the keeper has them
+	touched   map[string]any    // what may differ from its note, by name
 }
 
 func newHub(ctx context.Context, cfg hubConfig) *hub {
 	return &hub{
 		hubConfig: cfg, ctx: ctx, box: newMailbox(), over: make(chan struct{}),
-		listeners: map[string]*listener{}, workers: map[Ref]*worker{}, tickets: primary.Tickets{},
-		passing: passing{conns: map[uint64]conn{}}, notes: map[string][]byte{},
+		listeners: map[string]*listener{}, workers: map[Ref]*worker{}, tickets: primary.Tickets{}, seats: map[int]int{},
+		passing: passing{conns: map[uint64]conn{}}, notes: map[string][]byte{}, touched: map[string]any{},
 	}
 }
 
@@ -121,10 +123,10 @@ func (h *hub) settle() {
 	h.waiters = left
 }
 
-// do has the owner run f and waits for it.
+// do has the owner run f and waits until that is done and kept.
 func (h *hub) do(ctx context.Context, f func()) error {
 	done := make(chan struct{})
-	if !h.box.post(func() { defer close(done); f() }) {
+	if !h.box.post(f) || !h.box.post(func() { close(done) }) {
 		return errOver
 	}
 	select {

@@ -57,6 +57,7 @@ func (h *hub) drop(names ...string) {
 type savedWorker struct {
 	Ref     Ref             `json:"ref"`
 	Slot    int             `json:"slot"`
+	Seat    int             `json:"seat"`
 	Number  int             `json:"number"`
 	PID     int             `json:"pid"`
 	Duty    duty            `json:"duty"`
@@ -72,50 +73,66 @@ type savedListener struct {
 	Held sockets.Held `json:"held"`
 }
 
-const ticketsNote = "tickets"
+const (
+	ticketsNote = "tickets"
+	seatsNote   = "seats"
+)
 
-// present returns what has to outlive this daemon, by note.
-func (h *hub) present() map[string][]byte {
-	out := map[string][]byte{}
-	put := func(name string, v any) {
-		text, err := json.Marshal(v)
-		if err != nil {
-			h.log.Error("Cannot note", "name", name, "err", err)
-			return
+// touchWorker and its siblings note that something has changed which has to outlive this daemon.
+func (h *hub) touchWorker(r Ref)        { h.touched["worker/"+r.String()] = r }
+func (h *hub) touchListener(key string) { h.touched["listener/"+key] = key }
+func (h *hub) touchTickets()            { h.touched[ticketsNote] = h.tickets }
+func (h *hub) touchSeats()              { h.touched[seatsNote] = h.seats }
+
+// present returns what is to be noted of something; nil: it is no more.
+func (h *hub) present(of any) any {
+	switch of := of.(type) {
+	case Ref:
+		if w := h.workers[of]; w != nil {
+			return w.saved()
 		}
-		out[notePrefix(h.app)+name] = text
+	case string:
+		if l := h.listeners[of]; l != nil {
+			return savedListener{of, l.Held()}
+		}
+	default:
+		return of
 	}
-	for _, w := range h.workers {
-		state := w.state
-		state.Seq, state.Passing = 0, nil // a successor numbers anew, and nobody holds the connections
-		put("worker/"+w.Ref.String(), savedWorker{
-			Ref: w.Ref, Slot: w.slot, Number: w.number, PID: w.pid, Duty: w.duty, State: state, Keys: w.keys, Own: w.own, Actions: w.shown.Actions,
-		})
+	return nil
+}
+
+func (w *worker) saved() savedWorker {
+	state := w.state
+	state.Seq, state.Passing = 0, nil // a successor numbers anew, and nobody holds the connections
+	return savedWorker{
+		Ref: w.Ref, Slot: w.slot, Seat: w.seat, Number: w.number, PID: w.pid, Duty: w.duty, State: state, Keys: w.keys, Own: w.own, Actions: w.shown.Actions,
 	}
-	for key, l := range h.listeners {
-		put("listener/"+key, savedListener{key, l.Held()})
-	}
-	if len(h.tickets) > 0 {
-		put(ticketsNote, h.tickets)
-	}
-	return out
 }
 
 // keepNotes gives the keeper what has changed.
 func (h *hub) keepNotes() {
-	now := h.present()
+	if len(h.touched) == 0 {
+		return
+	}
 	changed := map[string][]byte{}
-	for name, text := range now {
+	for name, of := range h.touched {
+		name = notePrefix(h.app) + name
+		var text []byte
+		if v := h.present(of); v != nil {
+			var err error
+			if text, err = json.Marshal(v); err != nil {
+				h.log.Error("Cannot note", "name", name, "err", err)
+				continue
+			}
+		}
 		if !bytes.Equal(h.notes[name], text) {
-			changed[name] = text
+			changed[name], h.notes[name] = text, text
+		}
+		if text == nil {
+			delete(h.notes, name)
 		}
 	}
-	for name := range h.notes {
-		if now[name] == nil {
-			changed[name] = nil
-		}
-	}
-	h.notes = now
+	clear(h.touched)
 	if len(changed) == 0 {
 		return
 	}
@@ -156,6 +173,8 @@ func (h *hub) restore(notes map[string][]byte, alive func(Ref) bool) {
 			err = h.restoreListener(text)
 		case "worker":
 			err = h.restoreWorker(text, notes, alive)
+		case seatsNote:
+			err = json.Unmarshal(text, &h.seats)
 		case ticketsNote:
 			err = json.Unmarshal(text, &h.tickets)
 		}
@@ -243,15 +262,16 @@ func (h *hub) restoreWorker(text []byte, notes map[string][]byte, alive func(Ref
 		return err
 	}
 	if !alive(saved.Ref) {
+		h.touchWorker(saved.Ref)
 		h.drop(channelName(saved.Ref), agentName(saved.Ref), notifyName(saved.Ref))
 		return nil
 	}
 	w := &worker{
-		Ref: saved.Ref, slot: saved.Slot, number: saved.Number, pid: saved.PID, duty: saved.Duty,
+		Ref: saved.Ref, slot: saved.Slot, seat: saved.Seat, number: saved.Number, pid: saved.PID, duty: saved.Duty,
 		state: primary.Resume(saved.State, rand.Uint64()), keys: saved.Keys, own: saved.Own,
 		shown: Shown{Actions: saved.Actions},
 	}
-	w.state.Online = saved.State.Online
+	w.state.Online = saved.State.Online // which Resume does not know
 	if w.keys == nil {
 		w.keys = map[string]bool{}
 	}

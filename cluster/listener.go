@@ -52,14 +52,15 @@ func addressOf(q primary.Query) sockets.Address {
 // bind answers a worker's wish to listen.
 func (h *hub) bind(w *worker, b primary.Bind) primary.Bound {
 	out := primary.Bound{Seq: b.Seq, Key: b.Key, Way: b.Way, Data: h.tickets.Share(b.Key, b.Query.Data)}
-	if out.Way == primary.Own && h.spec().SharedSocket {
+	h.touchTickets()
+	if out.Way == primary.Own && h.isShared() {
 		out.Way = primary.Shared
 	}
 	sharing := sockets.PerSlot
 	if out.Way != primary.Own {
 		sharing = sockets.Single
 	}
-	l, err := h.join(b.Key, addressOf(b.Query), sharing, b.Query.Backlog, w.slot)
+	l, err := h.join(b.Key, addressOf(b.Query), sharing, b.Query.Backlog, w.seat)
 	if err != nil {
 		out.Errno = primary.ErrnoOf(err)
 		if errors.Is(err, syscall.EADDRINUSE) {
@@ -70,9 +71,18 @@ func (h *hub) bind(w *worker, b primary.Bind) primary.Bound {
 	w.keys[b.Key] = false
 	if out.Way == primary.Passed {
 		out.Sockname = sockname(l)
-		h.acceptFor(l, w.slot)
+		h.acceptFor(l, w.seat)
 	}
 	return out
+}
+
+// maxOwn is for how many slots a steer program can be written, with room to spare.
+const maxOwn = 1000
+
+// isShared says that all workers take from one socket.
+func (h *hub) isShared() bool {
+	spec := h.spec()
+	return spec.SharedSocket || spec.Instances > maxOwn
 }
 
 func sockname(l *listener) *primary.Sockname {
@@ -87,31 +97,32 @@ func sockname(l *listener) *primary.Sockname {
 	return &primary.Sockname{Address: at.Addr().String(), Family: family, Port: int(at.Port())}
 }
 
-// join makes a slot part of a listening address and keeps its socket.
-func (h *hub) join(key string, at sockets.Address, sharing sockets.Sharing, backlog, slot int) (*listener, error) {
+// join makes a seat part of a listening address and keeps its socket.
+func (h *hub) join(key string, at sockets.Address, sharing sockets.Sharing, backlog, seat int) (*listener, error) {
 	l := h.listeners[key]
 	if l == nil {
 		l = &listener{Group: sockets.NewGroup(at, sharing, backlog), key: key}
 	}
-	if slices.Contains(l.Slots(), slot) {
+	if slices.Contains(l.Slots(), seat) {
 		return l, nil
 	}
-	fd, err := l.Join(slot)
+	fd, err := l.Join(seat)
 	if err != nil {
 		return nil, err
 	}
 	h.listeners[key] = l
-	h.hold(h.socketName(l, slot), fd)
+	h.touchListener(key)
+	h.hold(h.socketName(l, seat), fd)
 	h.steer(key)
 	return l, nil
 }
 
 // acceptFor accepts connections for workers whose runtime takes them one by one only.
-func (h *hub) acceptFor(l *listener, slot int) {
+func (h *hub) acceptFor(l *listener, seat int) {
 	if l.stop != nil {
 		return
 	}
-	fd, err := l.Socket(slot)
+	fd, err := l.Socket(seat)
 	if err != nil {
 		return
 	}
@@ -138,20 +149,21 @@ func (h *hub) acceptFor(l *listener, slot int) {
 	})
 }
 
-// live lists the slots whose workers serve an address; those that are leaving count only when nobody else does.
+// live lists the seats whose workers serve an address: those on duty; with none of these, those that are leaving
+// or not in service yet.
 func (h *hub) live(key string) []int {
-	var serve, leave []int
+	var serve, other []int
 	for _, w := range h.workers {
 		switch {
 		case !w.keys[key] || w.duty == offDuty:
 		case w.duty == onDuty:
-			serve = append(serve, w.slot)
+			serve = append(serve, w.seat)
 		default:
-			leave = append(leave, w.slot)
+			other = append(other, w.seat)
 		}
 	}
 	if len(serve) == 0 {
-		serve = leave
+		serve = other
 	}
 	slices.Sort(serve)
 	return slices.Compact(serve)
@@ -178,10 +190,10 @@ func (h *hub) steerAll(w *worker) {
 	}
 }
 
-// inUse says that a worker in this slot has the address open, or may have.
-func (h *hub) inUse(key string, slot int) bool {
+// inUse says that a worker in this seat has the address open, or may have.
+func (h *hub) inUse(key string, seat int) bool {
 	for _, w := range h.workers {
-		if _, open := w.keys[key]; open && w.slot == slot && w.duty != offDuty {
+		if _, open := w.keys[key]; open && w.seat == seat && w.duty != offDuty {
 			return true
 		}
 	}
@@ -189,13 +201,13 @@ func (h *hub) inUse(key string, slot int) bool {
 }
 
 // handOver gives the connections that wait in a dead worker's socket to its siblings. With none they wait for
-// the next worker of the slot.
-func (h *hub) handOver(key string, slot int) {
+// the next worker of the seat.
+func (h *hub) handOver(key string, seat int) {
 	l := h.listeners[key]
-	if l == nil || !slices.Contains(l.Slots(), slot) || h.inUse(key, slot) || !h.hasTaker(key) {
+	if l == nil || !slices.Contains(l.Slots(), seat) || h.inUse(key, seat) || !h.hasTaker(key) {
 		return
 	}
-	_, err := l.Drain(slot, func(fd int) error {
+	_, err := l.Drain(seat, func(fd int) error {
 		h.offer(conn{fd: fd, key: key})
 		return nil
 	})
@@ -213,21 +225,7 @@ func (h *hub) hasTaker(key string) bool {
 	return false
 }
 
-// release closes the sockets of a slot that nobody is going to use.
-func (h *hub) release(slot int) {
-	for _, w := range h.workers {
-		if w.slot == slot && w.duty != offDuty {
-			return // another incarnation serves in it
-		}
-	}
-	for key, l := range h.listeners {
-		if slices.Contains(l.Slots(), slot) {
-			h.vacate(key, slot)
-		}
-	}
-}
-
-// reviewLater gives a new worker the listen timeout to ask for the sockets of its slot. What it has not asked for
+// reviewLater gives a new worker the listen timeout to ask for the sockets of its seat. What it has not asked for
 // by then belongs to an earlier version of the app.
 func (h *hub) reviewLater(w *worker) {
 	time.AfterFunc(h.spec().Policy.ListenTimeout, func() {
@@ -236,32 +234,32 @@ func (h *hub) reviewLater(w *worker) {
 				return
 			}
 			for key, l := range h.listeners {
-				if slices.Contains(l.Slots(), w.slot) {
-					h.vacate(key, w.slot)
+				if slices.Contains(l.Slots(), w.seat) {
+					h.vacate(key, w.seat)
 				}
 			}
 		})
 	})
 }
 
-// vacate closes a slot's socket. What waits in it goes to the siblings first, and so does what still comes
+// vacate closes a seat's socket. What waits in it goes to the siblings first, and so does what still comes
 // for a moment after it was steered away from.
-func (h *hub) vacate(key string, slot int) {
+func (h *hub) vacate(key string, seat int) {
 	l := h.listeners[key]
-	if l == nil || h.inUse(key, slot) {
+	if l == nil || h.inUse(key, seat) {
 		return
 	}
-	fd, err := l.Socket(slot)
+	fd, err := l.Socket(seat)
 	if err != nil {
 		return
 	}
 	if !h.hasTaker(key) || len(l.Slots()) == 1 {
-		h.leave(l, slot)
+		h.leave(l, seat)
 		return
 	}
-	own, err := sockets.Dup(fd) // the slot may be closed by somebody else meanwhile, and the number used again
+	own, err := sockets.Dup(fd) // the seat may be closed by somebody else meanwhile, and the number used again
 	if err != nil {
-		h.leave(l, slot)
+		h.leave(l, seat)
 		return
 	}
 	h.steer(key)
@@ -279,17 +277,18 @@ func (h *hub) vacate(key string, slot int) {
 		sockets.CloseConn(own)
 		h.box.post(func() {
 			h.vacating--
-			if h.listeners[key] == l && slices.Contains(l.Slots(), slot) && !h.inUse(key, slot) {
-				h.leave(l, slot)
+			if h.listeners[key] == l && slices.Contains(l.Slots(), seat) && !h.inUse(key, seat) {
+				h.leave(l, seat)
 			}
 		})
 	})
 }
 
-// leave closes a slot's socket for good. The keeper's copy goes first: the kernel renumbers the
+// leave closes a seat's socket for good. The keeper's copy goes first: the kernel renumbers the
 // group when the last copy is closed.
-func (h *hub) leave(l *listener, slot int) {
-	name := h.socketName(l, slot)
+func (h *hub) leave(l *listener, seat int) {
+	h.touchListener(l.key)
+	name := h.socketName(l, seat)
 	last := len(l.Slots()) == 1
 	if last || !l.IsShared() {
 		h.drop(name)
@@ -298,7 +297,7 @@ func (h *hub) leave(l *listener, slot int) {
 		l.stopAccepting()
 		delete(h.listeners, l.key)
 	}
-	if err := l.Leave(slot); err != nil {
+	if err := l.Leave(seat); err != nil {
 		h.log.Warn("Cannot close a socket", "address", l.key, "err", err)
 	}
 	h.steer(l.key)

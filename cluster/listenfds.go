@@ -51,14 +51,14 @@ func (h *hub) give(w *worker, addresses []string, gear *Gear) error {
 		}
 		key := listenKey(text)
 		sharing := sockets.PerSlot
-		if h.spec().SharedSocket {
+		if h.isShared() {
 			sharing = sockets.Single
 		}
-		l, err := h.join(key, at, sharing, 0, w.slot)
+		l, err := h.join(key, at, sharing, 0, w.seat)
 		if err != nil {
 			return h.taken(at, err)
 		}
-		fd, err := l.Socket(w.slot)
+		fd, err := l.Socket(w.seat)
 		if err != nil {
 			return err
 		}
@@ -66,7 +66,7 @@ func (h *hub) give(w *worker, addresses []string, gear *Gear) error {
 			return err
 		}
 		w.keys[key] = false
-		gear.Files[firstFD+i] = h.socketName(l, w.slot)
+		gear.Files[firstFD+i] = h.socketName(l, w.seat)
 	}
 	return nil
 }
@@ -84,6 +84,7 @@ func (h *hub) serves(w *worker) {
 	for key := range w.keys {
 		if strings.HasPrefix(key, listenKey("")) {
 			w.keys[key] = true
+			h.touchWorker(w.Ref)
 			h.steer(key)
 		}
 	}

@@ -33,9 +33,17 @@ const (
 type face struct {
 	*proc.Supervisor
 	member *Member
+	ref    Ref  // of its latest process; guarded by Group.mu
 	role   role // guarded by member.mu
 
 	held []app.Event // of a hidden one: to be told when it takes over; guarded by member.mu
+}
+
+// as is the role, for those who do not report.
+func (f *face) as() role {
+	f.member.mu.Lock()
+	defer f.member.mu.Unlock()
+	return f.role
 }
 
 // report passes on what a supervisor says, as far as it speaks for the instance.

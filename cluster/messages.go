@@ -40,7 +40,10 @@ func (h *hub) hear(w *worker, text []byte) {
 	m.Ref = w.Ref
 	switch m.Type {
 	case typeAction, typeMetric:
-		_ = h.do(h.ctx, func() { w.shown.add(m) }) //nolint:errcheck // the daemon ends
+		_ = h.do(h.ctx, func() {
+			w.shown.add(m)
+			h.touchWorker(w.Ref)
+		}) //nolint:errcheck // the daemon ends
 	default:
 		h.heard(m)
 	}

@@ -59,6 +59,7 @@ func (h *hub) hearNotify(w *worker) {
 		if isReady(buf[:n]) {
 			h.box.post(func() {
 				w.state.Ready = true
+				h.touchWorker(w.Ref)
 				h.ready(w.Ref)
 			})
 		}

@@ -13,6 +13,7 @@ import (
 
 // step is one input of a worker's conversation and all that follows from it.
 func (h *hub) step(w *worker, in primary.Input) {
+	h.touchWorker(w.Ref)
 	var effects []primary.Effect
 	w.state, effects = w.state.Step(in)
 	for _, e := range effects {
@@ -59,7 +60,7 @@ func (h *hub) passSocket(w *worker, e primary.PassSocket) {
 	if l == nil {
 		return
 	}
-	fd, err := l.Socket(w.slot)
+	fd, err := l.Socket(w.seat)
 	if err == nil {
 		err = w.ch.Pass(e.JSON, e.Type, fd, func(err error) {
 			if err != nil && !errors.Is(err, channel.ErrClosed) {
@@ -87,7 +88,7 @@ func (h *hub) closed(w *worker, e primary.Closed) {
 	delete(w.keys, e.Key)
 	h.steer(e.Key)
 	if e.Deliberate && w.duty == onDuty {
-		h.vacate(e.Key, w.slot)
+		h.vacate(e.Key, w.seat)
 	}
 }
 

@@ -38,14 +38,19 @@ const firstFD = 3
 var runtimes = map[string]primary.Runtime{"node": primary.Node, "bun": primary.Bun, "deno": primary.Deno}
 
 // prepare makes a worker of a process that is about to start.
-func (h *hub) prepare(ctx context.Context, ref Ref, slot int, need Need) (gear Gear, err error) {
+func (h *hub) prepare(ctx context.Context, ref Ref, slot int, as role, need Need) (gear Gear, err error) {
 	done := h.do(ctx, func() {
 		w := &worker{Ref: ref, slot: slot, keys: map[string]bool{}, own: map[string]bool{}}
+		if as == hidden {
+			w.duty = trial
+		}
+		w.seat = h.seatFor(w, need)
 		if gear, err = h.equip(w, need); err != nil {
 			h.remove(w)
 			return
 		}
 		h.workers[ref] = w
+		h.touchWorker(ref)
 		h.listen(w)
 	})
 	return gear, errors.Join(done, err)
@@ -153,6 +158,7 @@ func (h *hub) launched(ref Ref, pid int) {
 		h.drop(lentName(channelName(ref)), lentName(agentName(ref)))
 		if w := h.workers[ref]; w != nil {
 			w.pid = pid
+			h.touchWorker(ref)
 			h.serves(w)
 		}
 	})

@@ -148,8 +148,18 @@ func (g *Group) replace(ctx context.Context, m *Member, canary bool) Replaced {
 	if err != nil {
 		return g.giveUp(m, next, err)
 	}
+	if err := g.promote(next); err != nil {
+		return g.giveUp(m, next, err)
+	}
 	g.retire(ctx, m.takeOver(next))
 	return Replaced{Member: m, Status: m.Status()}
+}
+
+// promote has a replacement get connections.
+func (g *Group) promote(f *face) error {
+	h := g.theHub()
+	st := f.Status()
+	return h.do(g.ctx, func() { h.promote(Ref{st.ID, st.Seq}) })
 }
 
 // successor makes the supervisor of a replacement. It does not restart a process that ends before it has taken over.
@@ -278,11 +288,7 @@ func (g *Group) windDown(ctx context.Context, ref Ref, limit time.Duration) {
 		return
 	}
 	if h.drain(ctx, ref) {
-		select {
-		case <-time.After(drainTime):
-		case <-ctx.Done():
-			return
-		}
+		pause(ctx, drainTime)
 	}
 	talks := false
 	err := h.do(ctx, func() {
@@ -290,7 +296,11 @@ func (g *Group) windDown(ctx context.Context, ref Ref, limit time.Duration) {
 		talks = w != nil && w.number > 0 && w.duty != offDuty
 		h.disconnect(ref)
 	})
-	if err != nil || !talks {
+	if err != nil {
+		return
+	}
+	if !talks { // what waits for it is taken while nothing new comes
+		pause(ctx, drainTime)
 		return
 	}
 	grace, cancel := context.WithTimeout(ctx, limit)
@@ -301,6 +311,13 @@ func (g *Group) windDown(ctx context.Context, ref Ref, limit time.Duration) {
 	rest, cancel := context.WithTimeout(ctx, exitTime)
 	defer cancel()
 	_ = h.await(rest, ref, func(w *worker) (bool, error) { return w == nil, nil }) //nolint:errcheck // it is made to end now
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-time.After(d):
+	case <-ctx.Done():
+	}
 }
 
 // Finish ends a process that an earlier daemon's reload has left beside the official one.

@@ -22,12 +22,14 @@ const (
 	onDuty  duty = iota
 	leaving      // asked to end: no new ones while others serve
 	offDuty      // its channel has ended, or it has
+	trial        // to be on duty when it has proved itself
 )
 
 // worker is one process that gpm talks with.
 type worker struct {
 	Ref
-	slot    int
+	slot    int              // of its instance
+	seat    int              // where it listens
 	number  int              // cluster.worker.id; 0: no worker of a cluster
 	ch      *channel.Channel // nil: it has none
 	agent   *agent.Conn      // nil: it has none
@@ -134,29 +136,36 @@ func (h *hub) deliver(w *worker, e channel.Event) {
 }
 
 // observe follows the life of an instance's process, as its supervisor reports it.
-func (h *hub) observe(st app.Status, slot int) {
-	ref := Ref{st.ID, st.Seq}
+func (h *hub) observe(st app.Status, slot int, as role) {
+	w := h.workers[Ref{st.ID, st.Seq}]
 	switch {
 	case st.State == app.Stopping || st.State == app.Killing:
-		h.dismiss(h.workers[ref])
+		h.dismiss(w)
 	case !st.State.HasChild():
-		h.remove(h.workers[ref])
+		h.remove(w)
 		if st.State == app.Stopped || st.State == app.Errored {
-			h.release(slot)
+			h.seatLeft(w, slot, as)
 		}
 	default:
-		for _, w := range h.workers { // those that ended before this one was started
-			if w.ID == st.ID && w.Seq+1 == st.Seq {
-				h.remove(w)
-			}
-		}
+		h.remove(h.workers[Ref{st.ID, st.Seq - 1}]) // it ended before this one was started
+	}
+}
+
+// seatLeft closes the sockets of a process that gets no successor.
+func (h *hub) seatLeft(w *worker, slot int, as role) {
+	switch {
+	case w != nil:
+		h.release(w.seat)
+	case as == official:
+		h.release(h.seat(slot))
 	}
 }
 
 // dismiss steers new connections away from a worker that is going to end.
 func (h *hub) dismiss(w *worker) {
-	if w != nil && w.duty == onDuty {
+	if w != nil && (w.duty == onDuty || w.duty == trial) {
 		w.duty = leaving
+		h.touchWorker(w.Ref)
 		h.steerAll(w)
 	}
 }
@@ -175,9 +184,10 @@ func (h *hub) lost(w *worker) {
 	}
 	h.step(w, primary.End{})
 	w.duty = offDuty
+	h.touchWorker(w.Ref)
 	for _, key := range slices.Sorted(maps.Keys(w.keys)) {
 		h.steer(key)
-		h.handOver(key, w.slot)
+		h.handOver(key, w.seat)
 	}
 }
 
@@ -189,6 +199,7 @@ func (h *hub) remove(w *worker) {
 	h.lost(w)
 	w.close()
 	delete(h.workers, w.Ref)
+	h.touchWorker(w.Ref)
 	h.drop(channelName(w.Ref), agentName(w.Ref), notifyName(w.Ref))
 }
 

@@ -130,6 +130,13 @@ func (l *launcher) spawn(ctx context.Context, ref cluster.Ref, s master.Spawn, n
 	}
 	if err != nil {
 		l.app.group.Abandon(ref)
+	}
+	if errors.Is(err, errors.ErrUnsupported) { // no such channels on this platform
+		s.Files = nil
+		sp, err = l.d.cfg.Host.Spawn(ctx, s)
+		return sp, false, err
+	}
+	if err != nil {
 		return sp, false, err
 	}
 	l.app.group.Launched(ref, sp.PID)

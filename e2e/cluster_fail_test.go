@@ -137,11 +137,11 @@ func TestClusterPortTaken(t *testing.T) {
 	_, port, _ := net.SplitHostPort(l.Addr().String())
 	h.write("web.js", webApp, 0o644)
 	h.run("start", "web.js", "-i", "1", "--max-restarts", "1", "--env", "PORT="+port)
-	st := h.untilState("web", app.Errored)
-	out := h.must("why", "web")
-	if !strings.Contains(out, "EADDRINUSE") || !strings.Contains(out, "e2e.test") {
-		t.Errorf("%v\n%s", st, out)
-	}
+	h.untilState("web", app.Errored)
+	h.until("the error and the holder are recorded", 10*time.Second, func() bool {
+		out := h.must("why", "web")
+		return strings.Contains(out, "EADDRINUSE") && strings.Contains(out, "e2e.test")
+	})
 }
 
 // TestClusterScale adds and removes workers under load.
