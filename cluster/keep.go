@@ -95,8 +95,14 @@ func (h *hub) present(of any) any {
 		if l := h.listeners[of]; l != nil {
 			return savedListener{of, l.Held()}
 		}
-	default:
-		return of
+	case primary.Tickets:
+		if len(of) > 0 {
+			return of
+		}
+	case map[int]int:
+		if len(of) > 0 {
+			return of
+		}
 	}
 	return nil
 }

@@ -296,6 +296,8 @@ func (h *hub) leave(l *listener, seat int) {
 	if last {
 		l.stopAccepting()
 		delete(h.listeners, l.key)
+		delete(h.tickets, l.key)
+		h.touchTickets()
 	}
 	if err := l.Leave(seat); err != nil {
 		h.log.Warn("Cannot close a socket", "address", l.key, "err", err)

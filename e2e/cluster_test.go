@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -91,6 +92,20 @@ type count struct {
 	asked, failed atomic.Int64
 	mu            sync.Mutex
 	errs          []error
+	took          []time.Duration
+}
+
+func (c *count) note(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.took = append(c.took, d)
+}
+
+// pace says how long requests took.
+func (c *count) pace() string {
+	slices.Sort(c.took)
+	at := func(q float64) time.Duration { return c.took[int(q*float64(len(c.took)-1))].Round(time.Millisecond) }
+	return fmt.Sprintf("p50 %s, p99 %s, max %s", at(0.5), at(0.99), at(1))
 }
 
 // startTraffic has clients of each kind: new connections, kept ones, slow answers.
@@ -111,7 +126,9 @@ func (c *count) run(ctx context.Context, once func() error) {
 	pace := time.NewTicker(10 * time.Millisecond)
 	defer pace.Stop()
 	for ctx.Err() == nil {
+		began := time.Now()
 		err := once()
+		c.note(time.Since(began))
 		if ctx.Err() != nil {
 			return
 		}
@@ -172,7 +189,7 @@ func (tr *traffic) check(t *testing.T, most int64) {
 	tr.stop()
 	tr.work.Wait()
 	for name, c := range tr.kind {
-		t.Logf("%s: %d requests, %d failed", name, c.asked.Load(), c.failed.Load())
+		t.Logf("%s: %d requests, %d failed, %s", name, c.asked.Load(), c.failed.Load(), c.pace())
 		if c.asked.Load() < 20 || c.failed.Load() > most {
 			t.Errorf("%s: %d of %d requests failed: %v", name, c.failed.Load(), c.asked.Load(), errors.Join(c.errs[:min(5, len(c.errs))]...))
 		}
