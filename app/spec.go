@@ -42,6 +42,7 @@ type Spec struct {
 	Nice        *int              `json:"nice,omitempty"`          // -20..19, setpriority(2)
 	Rlimits     map[string]string `json:"rlimits,omitempty"`       // "nofile": "4096" or "1024:4096" or "unlimited", setrlimit(2)
 	CPUs        []int             `json:"cpus,omitempty"`          // sched_setaffinity(2)
+	CPUAffinity Affinity          `json:"cpu_affinity,omitempty"`  // how instances share the CPUs
 	OOMScoreAdj *int              `json:"oom_score_adj,omitempty"` // -1000..1000, proc(5)
 
 	Listen              []string `json:"listen,omitempty"`                // tcp://host:port, unix://path, udp://host:port; given to the process by LISTEN_FDS, sd_listen_fds(3)
@@ -72,6 +73,12 @@ const (
 	Fork    ExecMode = "fork"
 	Cluster ExecMode = "cluster"
 )
+
+// Affinity says which CPUs an instance runs on.
+type Affinity string
+
+// Spread gives each instance one CPU, in turn.
+const Spread Affinity = "spread"
 
 // Sticky says what keeps the connections of one client with one worker.
 type Sticky string

@@ -78,7 +78,7 @@ func (r *Resolver) resolve(spec app.Spec, inst Instance) (Plan, error) {
 	plan.Spawn = master.Spawn{
 		Path: cmd.argv[0], Argv: cmd.argv, Env: list, Dir: spec.Cwd,
 		Credential: who.credential, Rlimits: limits,
-		Nice: spec.Nice, CPUs: spec.CPUs, OOMScoreAdj: spec.OOMScoreAdj,
+		Nice: spec.Nice, CPUs: cpusFor(spec, inst.Slot, allowedCPUs), OOMScoreAdj: spec.OOMScoreAdj,
 	}
 	return plan, nil
 }

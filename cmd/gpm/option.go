@@ -57,6 +57,7 @@ func options() []option {
 		{"nice", "", "n", "priority, -20 (high) to 19", "nice", nice},
 		{"rlimit", "", "name=value", "resource limit: nofile=4096, core=0:unlimited (repeatable)", "rlimits", rlimit},
 		{"cpu", "", "list", "CPUs to run on: 0,2-3", "cpus", cpus},
+		{"cpu-affinity", "", "how", "spread pins instances to one CPU each, in turn", "cpu_affinity", affinity},
 		{"listen", "", "address", "give the process this socket by LISTEN_FDS: tcp://:3000, unix:///path, udp://:53 (repeatable)", "listen", list(func(s S) *[]string { return &s.Listen })},
 		{"sticky", "", "by", "ip keeps the connections of a client with one worker", "sticky", sticky},
 		{"shared-socket", "", "", "one listening socket for all workers", "shared_socket", toggle(func(s S) *bool { return &s.SharedSocket })},

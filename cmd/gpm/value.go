@@ -145,6 +145,14 @@ func instances(s *app.Spec, value string) error {
 
 const maxInstances = 10000
 
+func affinity(s *app.Spec, value string) error {
+	if app.Affinity(value) != app.Spread {
+		return errors.New("only spread is possible")
+	}
+	s.CPUAffinity = app.Spread
+	return nil
+}
+
 func sticky(s *app.Spec, value string) error {
 	if app.Sticky(value) != app.StickyIP {
 		return errors.New("only ip is possible")
