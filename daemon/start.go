@@ -33,7 +33,7 @@ func (d *Daemon) start(ctx context.Context, req app.StartRequest, out emit) erro
 		return err
 	}
 	d.applyPolicies(ctx, old)
-	if err := out(app.Progress{Total: len(old) + len(fresh), Note: startNote(fresh)}); err != nil {
+	if err := out(app.Progress{Total: len(old) + len(fresh), Note: startNote(fresh) + whyFork(fresh, req)}); err != nil {
 		return err
 	}
 	isNew := map[int]bool{}
@@ -84,7 +84,33 @@ func (d *Daemon) startable(spec app.Spec, counted bool) (app.Spec, error) {
 	if err != nil && launch.Permanent(err) {
 		return spec, err
 	}
-	return withMode(spec, plan.Runtime, counted)
+	mayCluster := spec.ExecMode == app.Cluster || spec.ExecMode == "" && counted
+	if plan.Runtime != "" || !mayCluster || len(spec.Listen) > 0 {
+		return withMode(spec, plan.Runtime, counted)
+	}
+	inner, why := launch.Unwrap(spec) // npm start and its like: the script itself can be a worker
+	if why == nil && inner.Interpreter != spec.Interpreter {
+		return d.startable(inner, counted)
+	}
+	spec, err = withMode(spec, "", counted)
+	if err != nil && why != nil {
+		err = app.Errorf(app.CodeInvalid, "cannot start %q as a cluster: %w", spec.Name, why).WithHint("name the script that listens, or give the address with --listen tcp://:3000")
+	}
+	return spec, err
+}
+
+// whyFork tells who asked for several instances of a package script why they share no port.
+func whyFork(fresh []instance, req app.StartRequest) string {
+	for _, a := range distinct(fresh) {
+		spec := a.spec()
+		if !req.Set["instances"] || req.Set["exec_mode"] || spec.ExecMode != app.Fork || len(spec.Listen) > 0 {
+			continue
+		}
+		if _, why := launch.Unwrap(spec); why != nil {
+			return fmt.Sprintf("; they share no port, for %s", why)
+		}
+	}
+	return ""
 }
 
 // withMode decides how the instances share their ports. As in pm2, a number of instances makes a cluster of a

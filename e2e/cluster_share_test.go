@@ -3,7 +3,6 @@
 package e2e
 
 import (
-	"fmt"
 	"net"
 	"net/http"
 	"os"
@@ -123,15 +122,19 @@ func TestClusterAsUser(t *testing.T) {
 	tr.check(t, 0)
 }
 
-// TestNotAClusterApp: who cannot be clustered is told why.
-func TestNotAClusterApp(t *testing.T) {
+// TestPackageScripts: what npm would run is clustered itself, or the user is told why not.
+func TestPackageScripts(t *testing.T) {
 	h := newHome(t)
-	h.write("package.json", `{"scripts":{"start":"node web.js"}}`, 0o644)
-	r := h.run("start", "npm", "-i", "2", "--", "start")
-	if r.code == 0 && h.instances("npm")[0].Mode == app.Cluster {
-		t.Error("npm is no worker of a cluster")
+	port := freePort(t)
+	h.write("web.js", webApp, 0o644)
+	h.write("package.json", `{"scripts":{"start":"PORT=`+port+` node web.js", "shell":"node web.js && true"}}`, 0o644)
+	h.must("start", "npm", "-i", "2", "--name", "web", "--", "start")
+	h.until("both serve", 15*time.Second, func() bool { return len(h.servers8(port)) == 2 })
+	if st := h.instances("web")[0]; st.Mode != app.Cluster {
+		t.Errorf("mode %s", st.Mode)
 	}
-	if !strings.Contains(fmt.Sprint(r), "npm") {
-		t.Errorf("%v", r)
+	h.must("delete", "web")
+	if out := h.must("start", "npm", "-i", "2", "--name", "shell", "--env", "PORT=0", "--", "run", "shell"); !strings.Contains(out, "needs a shell") {
+		t.Errorf("nobody is told why it is no cluster:\n%s", out)
 	}
 }
