@@ -23,7 +23,7 @@ type Pong struct {
 	Inspect bool          `json:"inspect"` // the user has not set up the inspector himself
 }
 
-// Stackable: SIGUSR1 would open the inspector on a random port, and do nothing else.
+// Stackable says that SIGUSR1 would open the inspector on a random port, and do nothing else.
 func (p Pong) Stackable() bool { return p.Inspect && p.SigUSR1 == 0 }
 
 // Ping asks for a sign of life from the app's event loop. An answer that does

@@ -1,7 +1,6 @@
 package cluster
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -118,8 +117,6 @@ func (b *bench) do(f func()) {
 type node struct {
 	t    *testing.T
 	conn *net.UnixConn
-	r    *bufio.Reader
-	fds  []int
 }
 
 // start prepares a worker and takes the part of its process.

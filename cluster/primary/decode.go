@@ -9,6 +9,7 @@ import (
 // AddressType is what kind of socket a query means.
 type AddressType uint8
 
+// The address types.
 const (
 	TypeUnknown AddressType = iota
 	TCP4

@@ -73,27 +73,27 @@ type Settled struct {
 	Accepted bool
 }
 
-// CameOnline: the runtime is up, no user code has run yet.
+// CameOnline says that the runtime is up, no user code has run yet.
 type CameOnline struct{}
 
-// SaidReady: the application sent "ready".
+// SaidReady says that the application sent "ready".
 type SaidReady struct{}
 
-// Listens: the worker serves an address; Query.Port is the real port. Key is "" for a
+// Listens says that the worker serves an address; Query.Port is the real port. Key is "" for a
 // socket that it bound by itself.
 type Listens struct {
 	Key   string
 	Query Query
 }
 
-// Closed: the worker closed the server of a key. Deliberate: the application did so while it
+// Closed says that the worker closed the server of a key. Deliberate: the application did so while it
 // runs on, so its socket is to be closed too; else the slot's next worker uses it.
 type Closed struct {
 	Key        string
 	Deliberate bool
 }
 
-// Leaves: the application ends this worker in good order; it is not a crash.
+// Leaves says that the application ends this worker in good order; it is not a crash.
 type Leaves struct{}
 
 func (Reply) effect()      {}

@@ -9,9 +9,10 @@ import (
 // Errno is an error as Node's workers know it on Unix: a negative errno(3).
 type Errno int
 
-// Errors that are decided here.
+// OK is no error.
 const OK Errno = 0
 
+// Errors that are decided here.
 const (
 	EINVAL  = -Errno(syscall.EINVAL)
 	ENOTSUP = -Errno(syscall.ENOTSUP)

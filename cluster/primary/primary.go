@@ -16,11 +16,12 @@ import (
 // Phase is where a worker is between start and end.
 type Phase uint8
 
+// The phases.
 const (
-	Running  Phase = iota //
-	Stopping              // it was sent the disconnect message
-	Leaving               // it said that it disconnects by itself
-	Gone                  // its channel has ended
+	Running  Phase = iota
+	Stopping       // it was sent the disconnect message
+	Leaving        // it said that it disconnects by itself
+	Gone           // its channel has ended
 )
 
 // maxOpen bounds the addresses of one worker: one that asks for ever must not use up

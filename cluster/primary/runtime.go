@@ -9,6 +9,7 @@ import (
 // Runtime is the program that runs the application.
 type Runtime uint8
 
+// The runtimes.
 const (
 	Node Runtime = iota
 	Deno
@@ -18,6 +19,7 @@ const (
 // Way is how a worker gets what it listens on.
 type Way uint8
 
+// The ways.
 const (
 	Refused Way = iota // not at all: the runtime cannot take it
 	Own                // a socket for its slot alone

@@ -16,9 +16,8 @@ import (
 func Accept(listener int) (int, error) {
 	for {
 		conn, err := accept(listener)
-		switch err {
-		case unix.EINTR, unix.ECONNABORTED, unix.EPROTO: // that client is gone; the next one
-			continue
+		if errors.Is(err, unix.EINTR) || errors.Is(err, unix.ECONNABORTED) || errors.Is(err, unix.EPROTO) {
+			continue // that client is gone; the next one
 		}
 		return conn, err
 	}
@@ -35,7 +34,7 @@ func Drain(listener int, give func(conn int) error) (n int, err error) {
 	defer restore()
 	for {
 		conn, err := Accept(listener)
-		if err == unix.EAGAIN {
+		if errors.Is(err, unix.EAGAIN) {
 			return n, nil
 		}
 		if err != nil {
@@ -58,7 +57,7 @@ func unblock(fd int) (restore func(), err error) {
 	if flags&unix.O_NONBLOCK != 0 {
 		return func() {}, nil
 	}
-	return func() { unix.SetNonblock(fd, false) }, setNonblock(fd)
+	return func() { _ = SetBlocking(fd) }, setNonblock(fd) //nolint:errcheck // it was possible a moment ago
 }
 
 // Retire drains a listener for as long as handshakes that began before it was steered away from

@@ -18,6 +18,7 @@ import (
 // Network is the kind of a listening address.
 type Network uint8
 
+// The networks.
 const (
 	TCP Network = iota
 	Unix
@@ -27,6 +28,7 @@ const (
 // Family is the IP version of an address.
 type Family uint8
 
+// The families.
 const (
 	AnyFamily Family = iota // both when no host is given; else as the host says
 	IPv4
@@ -62,6 +64,7 @@ func (a Address) String() string {
 // Sharing is how the slots of a group listen.
 type Sharing uint8
 
+// The ways of sharing.
 const (
 	PerSlot Sharing = iota // a socket for each
 	Single                 // one for all

@@ -8,6 +8,7 @@ import (
 // Policy is how new connections are spread over the live slots.
 type Policy uint8
 
+// The policies.
 const (
 	Random   Policy = iota // each connection for itself
 	ByClient               // connections of one client address stay with one slot

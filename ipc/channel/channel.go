@@ -39,6 +39,7 @@ var (
 // Framing is how a runtime marks its internal lines.
 type Framing uint8
 
+// The framings.
 const (
 	Plain Framing = iota // Node and Deno: by "cmd"
 	Bun                  // by a byte 0x02 in front

@@ -9,6 +9,7 @@ import (
 // Kind says what an Event is.
 type Kind uint8
 
+// The kinds.
 const (
 	App     Kind = iota // a message of the application
 	Cluster             // a NODE_CLUSTER message

@@ -75,7 +75,7 @@ func (c *Channel) serve() error {
 		if c.raw.Read(c.in.poll) != nil {
 			return nil
 		}
-		if c.in.err == syscall.ECONNRESET {
+		if errors.Is(c.in.err, syscall.ECONNRESET) {
 			return nil // the process ended without reading what was sent to it
 		}
 		if c.in.err != nil || c.in.got.n == 0 {
@@ -95,7 +95,7 @@ func (c *Channel) receive(fd uintptr) bool {
 		r.buf = buffers.Get().(*[chunkSize]byte)
 	}
 	r.got, r.err = receive(fd, r.buf[:])
-	if r.err == syscall.EAGAIN {
+	if errors.Is(r.err, syscall.EAGAIN) {
 		r.release()
 		return false
 	}

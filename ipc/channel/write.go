@@ -3,6 +3,7 @@ package channel
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -45,7 +46,7 @@ func (c *Channel) settle(err error) bool {
 	switch {
 	case err == nil:
 		return true
-	case err == syscall.EAGAIN, err == errLongBegins, err == errLongEnded:
+	case errors.Is(err, syscall.EAGAIN), errors.Is(err, errLongBegins), errors.Is(err, errLongEnded):
 		return false
 	}
 	c.fail(fmt.Errorf("%w: %w", ErrClosed, err))
@@ -80,7 +81,7 @@ func (c *Channel) writeAll(fd uintptr) error {
 
 // refusesHandle tells errors about the descriptor from those of the channel.
 func refusesHandle(err error) bool {
-	return err == syscall.EBADF || err == syscall.ETOOMANYREFS || err == syscall.EINVAL || err == syscall.EPERM
+	return slices.ContainsFunc([]error{syscall.EBADF, syscall.ETOOMANYREFS, syscall.EINVAL, syscall.EPERM}, func(e error) bool { return errors.Is(err, e) })
 }
 
 // dropHandle gives up the handle that is first in the queue.
@@ -101,7 +102,7 @@ func (c *Channel) flush() {
 		var err error
 		closed := c.raw.Write(func(fd uintptr) bool {
 			err = c.flushSome(fd)
-			return err != syscall.EAGAIN
+			return !errors.Is(err, syscall.EAGAIN)
 		})
 		if closed != nil || !c.announce(err) {
 			return
@@ -131,7 +132,7 @@ func (c *Channel) announce(err error) bool {
 	if err == nil {
 		return false
 	}
-	begins := err == errLongBegins
+	begins := errors.Is(err, errLongBegins)
 	c.opts.Long(begins)
 	c.mu.Lock()
 	c.write.longOpen = begins
