@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 
@@ -123,16 +124,40 @@ func (m *Member) Restart(ctx context.Context, by string) (app.Status, error) {
 func (m *Member) Stop(ctx context.Context, by string) (app.Status, error) {
 	m.group.interrupt("stop by " + by)
 	st, err := m.face.Load().Stop(ctx, by)
-	m.group.sync(ctx)
-	return st, err
+	return st, errors.Join(err, m.endOthers(ctx, by))
 }
 
 // Delete is Stop, after which the instance is gone.
 func (m *Member) Delete(ctx context.Context, by string) (app.Status, error) {
 	m.group.interrupt("delete by " + by)
 	st, err := m.face.Load().Delete(ctx, by)
+	return st, errors.Join(err, m.endOthers(ctx, by))
+}
+
+// endOthers ends the processes that an earlier daemon's reload has left beside the instance, and waits until its
+// sockets are closed.
+func (m *Member) endOthers(ctx context.Context, by string) error {
+	var failed error
+	for _, f := range m.group.others(m) {
+		if _, err := f.Delete(ctx, by); !errors.Is(err, app.ErrNotFound) { // it may be ending by itself
+			failed = errors.Join(failed, err)
+		}
+	}
 	m.group.sync(ctx)
-	return st, err
+	return failed
+}
+
+// others lists the supervisors of an instance besides the official one.
+func (g *Group) others(m *Member) []*face {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	var out []*face
+	for _, f := range g.faces {
+		if f.member == m && m.face.Load() != f {
+			out = append(out, f)
+		}
+	}
+	return out
 }
 
 // Remove ends the instance for good: its clients go to the others first. It ends a reload that is under way.
@@ -147,8 +172,7 @@ func (m *Member) Remove(ctx context.Context) (app.Status, error) {
 		}
 	}
 	st, err := f.Delete(ctx, byScale)
-	m.group.sync(ctx)
-	return st, err
+	return st, errors.Join(err, m.endOthers(ctx, byScale))
 }
 
 // Reset is [proc.Supervisor.Reset].

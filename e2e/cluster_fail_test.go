@@ -98,6 +98,26 @@ func TestClusterDaemonKilled(t *testing.T) {
 	tr.check(t, 0)
 }
 
+// TestKilledWithinReload: what a reload had beside the official processes is stopped with them.
+func TestKilledWithinReload(t *testing.T) {
+	needNode(t)
+	for i := range 4 {
+		h := newHome(t)
+		h.startWeb(2)
+		reload := h.command("reload", "web")
+		if err := reload.Start(); err != nil {
+			t.Fatal(err)
+		}
+		settle(t, 200*time.Millisecond+time.Duration(i)*700*time.Millisecond)
+		kill(t, h.daemon().PID)
+		h.must("kill")
+		_ = reload.Wait() // it fails
+		if left := h.nodes(); len(left) > 0 {
+			t.Errorf("still running: %v", left)
+		}
+	}
+}
+
 // nodes lists the processes of webApp, of which there must not be more than workers.
 func (h *home) nodes() []string {
 	out, _ := exec.Command("pgrep", "-f", h.cwd+"/web.js").Output()
