@@ -131,7 +131,7 @@ func (h *hub) deliver(w *worker, e channel.Event) {
 		return
 	}
 	if err := h.do(context.Background(), func() { h.step(w, in) }); err != nil {
-		return // the daemon ends: its successor reads the message again
+		w.ch.Abandon() // the daemon ends: its successor reads the message again
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -75,7 +76,7 @@ func TestClusterWorkersKilled(t *testing.T) {
 	}
 }
 
-// TestClusterDaemonKilled kills the daemon again and again, in reloads too.
+// TestClusterDaemonKilled kills the daemon again and again, or asks it to leave, always within a reload.
 func TestClusterDaemonKilled(t *testing.T) {
 	needNode(t)
 	h := newHome(t)
@@ -87,7 +88,9 @@ func TestClusterDaemonKilled(t *testing.T) {
 			t.Fatal(err)
 		}
 		settle(t, time.Duration(i)*400*time.Millisecond)
-		kill(t, h.daemon().PID)
+		if err := syscall.Kill(h.daemon().PID, []syscall.Signal{syscall.SIGKILL, syscall.SIGTERM}[i%2]); err != nil {
+			t.Fatal(err)
+		}
 		_ = reloads.Wait() // it fails, or not, as the moment would have it
 		h.until("there are two workers again", 20*time.Second, func() bool {
 			all := h.instances("web")

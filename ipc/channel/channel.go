@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -101,7 +102,8 @@ type Channel struct {
 	stats Stats
 	lost  []lostHandle // told after mu is released
 
-	serving bool // Serve runs and will close the file
+	abandoned atomic.Bool
+	serving   bool // Serve runs and will close the file
 }
 
 // lostHandle is one whose owner is still to be told what became of it.
@@ -222,6 +224,10 @@ func (c *Channel) Close() error {
 	// Not the file itself: Serve may be between handling a message and consuming it.
 	return c.file.SetDeadline(time.Unix(1, 0))
 }
+
+// Abandon is for a deliver function that cannot act upon a message any more, because its program ends: Serve returns
+// without consuming it, so that the successor gets it, where the platform can (Linux).
+func (c *Channel) Abandon() { c.abandoned.Store(true) }
 
 func (c *Channel) closeFile() error {
 	if err := c.file.Close(); err != nil && !errors.Is(err, os.ErrClosed) {

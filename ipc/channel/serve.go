@@ -82,6 +82,9 @@ func (c *Channel) serve() error {
 			return c.in.err
 		}
 		c.handle(c.in.got)
+		if c.abandoned.Load() {
+			return nil
+		}
 		if err := c.consume(c.in.got); err != nil {
 			return err
 		}
