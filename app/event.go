@@ -18,6 +18,9 @@ const (
 	EventAdopted  EventKind = "adopted"     // taken over alive by a new daemon
 	EventStuck    EventKind = "stuck"       // still alive after SIGKILL
 	EventLog      EventKind = "log"         // a log file cannot be written, or can again; ID is -1
+	EventHung     EventKind = "hung"        // its event loop did not turn; Lines is where
+	EventReload   EventKind = "reload"      // a replacement took over, or could not: Reason
+	EventPort     EventKind = "port in use" // what it wants to listen on belongs to another program: Reason
 	EventDaemonUp EventKind = "daemon up"   // a daemon took over; ID is -1
 	EventDaemonDn EventKind = "daemon down" // it ended in good order; ID is -1
 )

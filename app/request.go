@@ -1,6 +1,9 @@
 package app
 
-import "time"
+import (
+	"encoding/json"
+	"time"
+)
 
 // StartRequest asks for the targets of one `start` command, which share their options. The daemon
 // decides what each names: existing processes (restart them), a file, a program on PATH, or a
@@ -27,6 +30,7 @@ const (
 	ActionDelete  Action = "delete"
 	ActionReset   Action = "reset" // counters to zero
 	ActionSignal  Action = "signal"
+	ActionReload  Action = "reload" // replace without a failed request
 )
 
 // ActionRequest applies an action to what the selectors match.
@@ -40,14 +44,46 @@ type ActionRequest struct {
 	Parallel  int      `json:"parallel,omitempty"`   // at most so many at once; 0 = the daemon's choice
 }
 
+// Message is what an app said on its channel.
+type Message struct {
+	At        time.Time       `json:"at"`
+	Type      string          `json:"type"` // "process:msg", or what the app says: pm2's packets have a type and data
+	ID        int             `json:"id"`
+	Name      string          `json:"name"`
+	Namespace string          `json:"namespace"`
+	Data      json.RawMessage `json:"data"`
+	Dropped   uint64          `json:"dropped,omitempty"` // messages before this one that the listener was too slow for
+}
+
+// MessageRequest sends a JSON text to processes.
+type MessageRequest struct {
+	Selectors []string        `json:"selectors"`
+	Data      json.RawMessage `json:"data"`
+}
+
+// TriggerRequest has processes carry out an action that they have announced. The answer is a stream of Messages.
+type TriggerRequest struct {
+	Selectors []string      `json:"selectors"`
+	Action    string        `json:"action"`
+	Param     string        `json:"param,omitempty"`
+	Timeout   time.Duration `json:"timeout,omitempty"`
+}
+
+// ScaleRequest asks for another number of instances of the apps that are selected.
+type ScaleRequest struct {
+	Selector string `json:"selector"`
+	Change   string `json:"change"` // "4", "+2" or "-1"
+}
+
 // Progress is one line of the answer to a start or an action. The first line
 // carries Total and Note; then one line for each process as it is done; an error line ends a
 // request that failed as a whole.
 type Progress struct {
-	Total  int     `json:"total,omitempty"`
-	Note   string  `json:"note,omitempty"`   // a sentence to print before
-	Status *Status `json:"status,omitempty"` // a process that is done
-	Error  *Error  `json:"error,omitempty"`  // with Status: that process failed; alone: the request failed
+	Total  int      `json:"total,omitempty"`
+	Note   string   `json:"note,omitempty"`   // a sentence to print before
+	Status *Status  `json:"status,omitempty"` // a process that is done
+	Error  *Error   `json:"error,omitempty"`  // with Status: that process failed; alone: the request failed
+	Lines  []string `json:"lines,omitempty"`  // last output of a replacement that failed
 }
 
 // DaemonStatus is the answer to `daemon status` and ping.

@@ -42,7 +42,14 @@ type Spec struct {
 	Nice        *int              `json:"nice,omitempty"`          // -20..19, setpriority(2)
 	Rlimits     map[string]string `json:"rlimits,omitempty"`       // "nofile": "4096" or "1024:4096" or "unlimited", setrlimit(2)
 	CPUs        []int             `json:"cpus,omitempty"`          // sched_setaffinity(2)
+	CPUAffinity Affinity          `json:"cpu_affinity,omitempty"`  // how instances share the CPUs
 	OOMScoreAdj *int              `json:"oom_score_adj,omitempty"` // -1000..1000, proc(5)
+
+	Listen              []string `json:"listen,omitempty"`                // tcp://host:port, unix://path, udp://host:port; given to the process by LISTEN_FDS, sd_listen_fds(3)
+	Sticky              Sticky   `json:"sticky,omitempty"`                // how a client stays with its worker
+	SharedSocket        bool     `json:"shared_socket,omitempty"`         // one listening socket for all workers instead of one for each
+	ShutdownWithMessage bool     `json:"shutdown_with_message,omitempty"` // the message "shutdown" instead of the stop signal
+	NoAgent             bool     `json:"no_agent,omitempty"`              // nothing is preloaded into Node
 
 	NoAutostart bool   `json:"no_autostart,omitempty"`
 	Policy      Policy `json:"policy"`
@@ -67,6 +74,18 @@ const (
 	Cluster ExecMode = "cluster"
 )
 
+// Affinity says which CPUs an instance runs on.
+type Affinity string
+
+// Spread gives each instance one CPU, in turn.
+const Spread Affinity = "spread"
+
+// Sticky says what keeps the connections of one client with one worker.
+type Sticky string
+
+// StickyIP goes by the client's address.
+const StickyIP Sticky = "ip"
+
 // Policy says when and how fast to restart and how long to wait at each step.
 // The zero value is not useful; start from [DefaultPolicy].
 type Policy struct {
@@ -84,6 +103,7 @@ type Policy struct {
 	NoTreekill    bool          `json:"no_treekill,omitempty"` // signal and kill the leader only
 	WaitReady     bool          `json:"wait_ready,omitempty"`  // online only after a readiness message
 	ListenTimeout time.Duration `json:"listen_timeout"`        // how long readiness is awaited
+	HangLimit     time.Duration `json:"hang_limit,omitempty"`  // a Node process whose event loop does not turn for so long is replaced; 0 = never
 }
 
 // DefaultPolicy returns gpm's defaults: pm2's numbers where they are sound, a
@@ -109,6 +129,7 @@ func (s Spec) Clone() Spec {
 	s.FilterEnv = slices.Clone(s.FilterEnv)
 	s.Rlimits = maps.Clone(s.Rlimits)
 	s.CPUs = slices.Clone(s.CPUs)
+	s.Listen = slices.Clone(s.Listen)
 	s.Policy.StopExitCodes = slices.Clone(s.Policy.StopExitCodes)
 	return s
 }

@@ -1,6 +1,9 @@
 package app
 
-import "time"
+import (
+	"encoding/json"
+	"time"
+)
 
 // Status is one instance as seen from outside: what list prints, the wire
 // carries and the store keeps.
@@ -52,6 +55,30 @@ type Usage struct {
 	ReadIO    int64   `json:"read_io,omitempty"`    // bytes read from storage; only in detail
 	WriteIO   int64   `json:"write_io,omitempty"`   // bytes written to storage; only in detail
 	CPUTimeMS int64   `json:"cpu_time_ms,omitzero"` // user and system, whole tree, since each process began
+
+	Node *NodeUsage `json:"node,omitempty"` // what Node says about itself
+}
+
+// NodeUsage is what the agent in a Node process reports. Sizes in bytes, times in milliseconds; counts, times and
+// delays are of the last second or so.
+type NodeUsage struct {
+	HeapUsed     int64   `json:"heap_used"`
+	HeapTotal    int64   `json:"heap_total"`
+	HeapLimit    int64   `json:"heap_limit"`
+	External     int64   `json:"external"`
+	ArrayBuffers int64   `json:"array_buffers"`
+	NewSpace     int64   `json:"new_space"`
+	OldSpace     int64   `json:"old_space"`
+	Scavenges    int     `json:"scavenges"`
+	ScavengeMS   float64 `json:"scavenge_ms"`
+	MarkSweeps   int     `json:"mark_sweeps"`
+	MarkSweepMS  float64 `json:"mark_sweep_ms"`
+	LoopP50      float64 `json:"loop_p50"`
+	LoopP99      float64 `json:"loop_p99"`
+	LoopMax      float64 `json:"loop_max"`
+	Utilization  float64 `json:"utilization"` // of the event loop, 0 to 1
+	Handles      int     `json:"handles"`
+	Requests     int     `json:"requests"`
 }
 
 // Detail is everything about one instance: describe, env and jlist read it.
@@ -64,4 +91,7 @@ type Detail struct {
 	OutLog  string            `json:"out_log"`
 	ErrLog  string            `json:"err_log"`
 	PidFile string            `json:"pid_path"`
+
+	Actions []string                   `json:"actions,omitempty"` // that the app has announced, for trigger
+	Metrics map[string]json.RawMessage `json:"metrics,omitempty"` // that it reports, as it does
 }

@@ -44,6 +44,7 @@ func verbOf(a app.Action) (verb, bool) {
 		app.ActionStop:    {new(app.Down), 256, asked((*cluster.Member).Stop)},
 		app.ActionDelete:  {new(app.Gone), 256, asked((*cluster.Member).Delete)},
 		app.ActionReset:   {nil, 256, reset},
+		app.ActionReload:  {new(app.Up), 1, asked((*cluster.Member).Restart)}, // of instances that cannot be replaced
 		app.ActionSignal:  {nil, 256, (*Daemon).sendSignal},
 	}[a]
 	return v, ok
@@ -63,6 +64,7 @@ func (d *Daemon) act(ctx context.Context, req app.ActionRequest, out emit) error
 	if err != nil {
 		return err
 	}
+	before := specsOf(targets)
 	if err := d.intend(targets, func(rec *store.App) error { return changeRecord(rec, v.goal, targets, req) }); err != nil {
 		return err
 	}
@@ -71,6 +73,9 @@ func (d *Daemon) act(ctx context.Context, req app.ActionRequest, out emit) error
 	}
 	if err := out(app.Progress{Total: len(targets)}); err != nil {
 		return err
+	}
+	if req.Action == app.ActionReload {
+		return d.reload(ctx, targets, req, before, out)
 	}
 	return forEach(targets, cmp.Or(max(0, req.Parallel), v.parallel), func(in instance) app.Progress { return v.do(d, ctx, in, req) }, out)
 }

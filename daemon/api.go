@@ -20,6 +20,10 @@ func (d *Daemon) routes() []ipc.Route {
 		{Pattern: "GET /v1/details", Handler: ipc.Handle(d.getDetails)},
 		{Pattern: "POST /v1/start", Handler: ipc.Stream(d.postStart)},
 		{Pattern: "POST /v1/actions", Handler: ipc.Stream(d.postActions)},
+		{Pattern: "POST /v1/scale", Handler: ipc.Stream(d.postScale)},
+		{Pattern: "POST /v1/messages", Handler: ipc.Stream(d.postMessages)},
+		{Pattern: "POST /v1/trigger", Handler: ipc.Stream(d.trigger)},
+		{Pattern: "GET /v1/bus", Handler: ipc.Stream(d.getBus)},
 		{Pattern: "GET /v1/events", Handler: ipc.Stream(d.getEvents)},
 		{Pattern: "GET /v1/history", Handler: ipc.Handle(d.getHistory)},
 		{Pattern: "POST /v1/logs", Handler: ipc.Stream(d.postLogs)},
@@ -77,6 +81,14 @@ func (d *Daemon) postStart(ctx context.Context, req app.StartRequest, send func(
 
 func (d *Daemon) postActions(ctx context.Context, req app.ActionRequest, send func(app.Progress) error) error {
 	return d.act(ctx, req, send)
+}
+
+func (d *Daemon) postScale(ctx context.Context, req app.ScaleRequest, send func(app.Progress) error) error {
+	return d.scale(ctx, req, send)
+}
+
+func (d *Daemon) postMessages(ctx context.Context, req app.MessageRequest, send func(app.Progress) error) error {
+	return d.message(ctx, req, send)
 }
 
 // postKill stops every app for good and then ends daemon and master.

@@ -7,10 +7,12 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"sync"
 	"time"
 
+	"gpm/agent"
 	"gpm/app"
 	"gpm/ipc"
 	"gpm/launch"
@@ -42,6 +44,9 @@ type Daemon struct {
 	sampler   *metrics.Sampler
 	reign     reign
 	trouble   logTrouble
+	bus       bus
+	self      string        // this program
+	agent     string        // path of the script that is preloaded into Node; "" when it cannot be
 	killed    chan struct{} // gets a token when the kill command has stopped everything
 }
 
@@ -87,6 +92,12 @@ func open(cfg Config) (*Daemon, error) {
 	d.journal = newJournal(d.db, cfg.Host, cfg.Log)
 	if d.pump, err = logs.NewPump(logs.Options{Log: cfg.Log, Quota: logs.DefaultQuota, OnTrouble: d.trouble.say}); err != nil {
 		return nil, errors.Join(err, d.db.Close())
+	}
+	if d.self, err = os.Executable(); err != nil {
+		return nil, errors.Join(err, d.pump.Close(), d.db.Close())
+	}
+	if d.agent, err = agent.Install(cfg.Home); err != nil {
+		cfg.Log.Warn("Node apps run without the agent", "err", err)
 	}
 	if d.cgroups, err = proc.OpenCgroups(cfg.Home); err != nil {
 		cfg.Log.Info("Process trees are found without cgroups", "why", err)

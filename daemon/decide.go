@@ -83,9 +83,6 @@ func newSpec(target, script string, req app.StartRequest) app.Spec {
 	if spec.Namespace == "" {
 		spec.Namespace = "default"
 	}
-	if spec.ExecMode == "" {
-		spec.ExecMode = app.Fork
-	}
 	spec.Instances = max(1, spec.Instances)
 	return spec
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"gpm/app"
 	"gpm/cluster"
@@ -27,7 +28,11 @@ type launcher struct {
 
 func (d *Daemon) newGroup(a *application) *cluster.Group {
 	return cluster.New(context.Background(), cluster.Config{
+		App: a.record.Load().Key, Spec: a.spec, Keeper: d.cfg.Host, Log: d.cfg.Log,
 		Launcher:  func(id, slot int) proc.Launcher { return &launcher{d, a, id, slot} },
+		Kill:      d.kill,
+		Heard:     func(m cluster.Heard) { d.bus.publish(a, m) },
+		Listening: d.bus.hasListeners,
 		Report:    func(st app.Status, events []app.Event) { d.report(a, st, events) },
 		Permanent: launch.Permanent,
 		Gone:      func(id int) { d.gone(a, id) },
@@ -50,6 +55,15 @@ func (d *Daemon) report(a *application, st app.Status, events []app.Event) {
 	}
 	if err := d.db.Flush(); err != nil {
 		d.cfg.Log.Warn("Cannot save that a process is done", "id", st.ID, "err", err)
+	}
+}
+
+// kill ends a process that does not listen any more.
+func (d *Daemon) kill(ref cluster.Ref) {
+	ctx, cancel := context.WithTimeout(context.Background(), noteLimit)
+	defer cancel()
+	if err := d.cfg.Host.Signal(ctx, ref.String(), int(syscall.SIGKILL), true); err != nil {
+		d.cfg.Log.Error("Cannot kill a process that hangs", "process", ref, "err", err)
 	}
 }
 
@@ -76,12 +90,57 @@ func (l *launcher) Launch(ctx context.Context, seq uint64) (proc.Child, error) {
 	spawn := plan.Spawn
 	spawn.Key = childKey(l.id, seq)
 	spawn.Cgroup = l.d.cgroups.Make(spawn.Key)
-	spawned, err := l.d.cfg.Host.Spawn(ctx, spawn)
+	spawned, awaited, err := l.spawn(ctx, cluster.Ref{ID: l.id, Seq: seq}, spawn, l.need(spec, plan))
 	if err != nil {
 		return nil, errors.Join(spawnError(plan.Program, spec, err), l.d.cgroups.Remove(spawn.Key))
 	}
-	child := l.child(spec, seq, spawned)
-	return child, l.writePID(spec, spawned.PID)
+	child := l.child(spec, seq, spawned, awaited)
+	l.d.writePID(spec, app.Status{ID: l.id, PID: spawned.PID})
+	return child, nil
+}
+
+// need says what a process can make use of. The agent is left out where its file may be out of reach: Node does not
+// start without it.
+func (l *launcher) need(spec app.Spec, plan launch.Plan) cluster.Need {
+	need := cluster.Need{Runtime: plan.Runtime, Clustered: spec.ExecMode == app.Cluster}
+	if plan.Runtime == "" || !need.Clustered {
+		need.Listen = spec.Listen
+	}
+	need.Notify = plan.Runtime == "" && spec.Policy.WaitReady
+	if plan.Runtime == "node" && !spec.NoAgent && plan.Spawn.Credential == nil {
+		need.Agent = l.d.agent
+	}
+	return need
+}
+
+// spawn starts a process with what its group has for it.
+func (l *launcher) spawn(ctx context.Context, ref cluster.Ref, s master.Spawn, need cluster.Need) (sp master.Spawned, awaited bool, err error) {
+	if need.IsNothing() {
+		sp, err = l.d.cfg.Host.Spawn(ctx, s)
+		return sp, false, err
+	}
+	gear, err := l.app.group.Prepare(ctx, ref, l.slot, need)
+	if err == nil {
+		s.Files, s.Env = gear.Files, gear.Env(s.Env)
+		if len(need.Listen) > 0 { // so that LISTEN_PID is its own
+			s.Argv = append([]string{"gpm", "exec-listen", s.Path}, s.Argv...)
+			s.Path = l.d.self
+		}
+		sp, err = l.d.cfg.Host.Spawn(ctx, s)
+	}
+	if err != nil {
+		l.app.group.Abandon(ref)
+	}
+	if errors.Is(err, errors.ErrUnsupported) { // no such channels on this platform
+		s.Files = nil
+		sp, err = l.d.cfg.Host.Spawn(ctx, s)
+		return sp, false, err
+	}
+	if err != nil {
+		return sp, false, err
+	}
+	l.app.group.Launched(ref, sp.PID)
+	return sp, gear.Awaited, nil
 }
 
 // spawnError gives a code and a hint to what execve(2) and its neighbours refused; the sentence is the master's.
@@ -97,11 +156,15 @@ func spawnError(program string, spec app.Spec, err error) error {
 }
 
 // child joins a process in the master with its output and its tree.
-func (l *launcher) child(spec app.Spec, seq uint64, s master.Spawned) proc.Child {
+func (l *launcher) child(spec app.Spec, seq uint64, s master.Spawned, awaited bool) proc.Child {
 	out, err := l.output(spec, seq, s)
 	cfg := proc.ChildConfig{
-		Host: l.d.cfg.Host, Exits: l.d.exits, Key: childKey(l.id, seq), PID: s.PID, Start: s.Start,
+		Host: l.d.cfg.Host, Exits: l.d.exits, Key: childKey(l.id, seq), PID: s.PID, Start: s.Start, Awaited: awaited,
 		Drain: func(context.Context) []string { return drain(out, err) },
+	}
+	if spec.ShutdownWithMessage {
+		ref := cluster.Ref{ID: l.id, Seq: seq}
+		cfg.Ask = func(ctx context.Context) bool { return l.app.group.Tell(ctx, ref, []byte(`"shutdown"`)) == nil }
 	}
 	if !spec.Policy.NoTreekill {
 		mark := proc.Mark(l.d.cfg.Home, l.id, seq)
@@ -112,16 +175,15 @@ func (l *launcher) child(spec app.Spec, seq uint64, s master.Spawned) proc.Child
 
 // writePID writes the pid file that other programs may look for. That it cannot be written does
 // not keep the app from running.
-func (l *launcher) writePID(spec app.Spec, pid int) error {
-	path := launch.PidPath(l.d.cfg.Home, spec, l.id)
+func (d *Daemon) writePID(spec app.Spec, st app.Status) {
+	path := launch.PidPath(d.cfg.Home, spec, st.ID)
 	err := os.MkdirAll(filepath.Dir(path), 0o700)
 	if err == nil {
-		err = os.WriteFile(path, []byte(strconv.Itoa(pid)), 0o600)
+		err = os.WriteFile(path, []byte(strconv.Itoa(st.PID)), 0o600)
 	}
 	if err != nil {
-		l.d.cfg.Log.Warn("Cannot write the pid file", "app", spec.Name, "err", err)
+		d.cfg.Log.Warn("Cannot write the pid file", "app", spec.Name, "err", err)
 	}
-	return nil
 }
 
 // gone forgets an instance that was deleted, and its app with the last one.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"gpm/app"
+	"gpm/cluster"
 	"gpm/launch"
 	"gpm/store"
 )
@@ -32,7 +33,7 @@ func (d *Daemon) start(ctx context.Context, req app.StartRequest, out emit) erro
 		return err
 	}
 	d.applyPolicies(ctx, old)
-	if err := out(app.Progress{Total: len(old) + len(fresh), Note: startNote(fresh)}); err != nil {
+	if err := out(app.Progress{Total: len(old) + len(fresh), Note: startNote(fresh) + whyFork(fresh, req)}); err != nil {
 		return err
 	}
 	isNew := map[int]bool{}
@@ -63,7 +64,7 @@ func (d *Daemon) admit(req app.StartRequest) (ids []int, fresh []instance, err e
 			ids = append(ids, dec.ids...)
 			continue
 		}
-		if err := d.startable(dec.spec); err != nil {
+		if dec.spec, err = d.startable(dec.spec, req.Set["instances"]); err != nil {
 			return nil, nil, err
 		}
 		specs = append(specs, dec.spec)
@@ -73,17 +74,63 @@ func (d *Daemon) admit(req app.StartRequest) (ids []int, fresh []instance, err e
 	return ids, fresh, err
 }
 
-// startable refuses what cannot work, before anything is committed. What fails only at the last
-// moment becomes an instance in state errored.
-func (d *Daemon) startable(spec app.Spec) error {
+// startable refuses what cannot work, before anything is committed, and completes the rest. What fails only at
+// the last moment becomes an instance in state errored.
+func (d *Daemon) startable(spec app.Spec, counted bool) (app.Spec, error) {
 	if err := errors.Join(launch.Validate(spec), checkLogs(d.cfg.Home, spec)); err != nil {
-		return err
+		return spec, err
 	}
-	_, err := d.resolver.Resolve(spec, launch.Instance{Home: d.cfg.Home, HomeHash: d.hash})
+	plan, err := d.resolver.Resolve(spec, launch.Instance{Home: d.cfg.Home, HomeHash: d.hash})
 	if err != nil && launch.Permanent(err) {
-		return err
+		return spec, err
 	}
-	return nil
+	mayCluster := spec.ExecMode == app.Cluster || spec.ExecMode == "" && counted
+	if plan.Runtime != "" || !mayCluster || len(spec.Listen) > 0 {
+		return withMode(spec, plan.Runtime, counted)
+	}
+	inner, why := launch.Unwrap(spec) // npm start and its like: the script itself can be a worker
+	if why == nil && inner.Interpreter != spec.Interpreter {
+		return d.startable(inner, counted)
+	}
+	spec, err = withMode(spec, "", counted)
+	if err != nil && why != nil {
+		err = app.Errorf(app.CodeInvalid, "cannot start %q as a cluster: %w", spec.Name, why).WithHint("name the script that listens, or give the address with --listen tcp://:3000")
+	}
+	return spec, err
+}
+
+// whyFork tells who asked for several instances of a package script why they share no port.
+func whyFork(fresh []instance, req app.StartRequest) string {
+	for _, a := range distinct(fresh) {
+		spec := a.spec()
+		if !req.Set["instances"] || req.Set["exec_mode"] || spec.ExecMode != app.Fork || len(spec.Listen) > 0 {
+			continue
+		}
+		if _, why := launch.Unwrap(spec); why != nil {
+			return fmt.Sprintf("; they share no port, for %s", why)
+		}
+	}
+	return ""
+}
+
+// withMode decides how the instances share their ports. As in pm2, a number of instances makes a cluster of a
+// JavaScript app. Others can share only what they are given.
+func withMode(spec app.Spec, runtime string, counted bool) (app.Spec, error) {
+	for _, address := range spec.Listen {
+		if _, err := cluster.ParseListen(address); err != nil {
+			return spec, err
+		}
+	}
+	switch {
+	case spec.ExecMode == app.Cluster && runtime == "" && len(spec.Listen) == 0:
+		return spec, app.Errorf(app.CodeInvalid, "cannot start %q as a cluster: its processes would not share a port, for it is not run by node itself", spec.Name).
+			WithHint("name the script that listens instead of npm, tsx or the like, or give the address with --listen tcp://:3000")
+	case spec.ExecMode == "" && counted && runtime != "" && len(spec.Listen) == 0:
+		spec.ExecMode = app.Cluster
+	case spec.ExecMode == "":
+		spec.ExecMode = app.Fork
+	}
+	return spec, nil
 }
 
 // scriptFile returns the absolute path of a target that is a file, else "".

@@ -1,13 +1,16 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"gpm/app"
+	"gpm/cluster"
 	"gpm/master"
 	"gpm/proc"
 	"gpm/store"
@@ -18,6 +21,7 @@ type found struct {
 	seq     uint64
 	spawned master.Spawned
 	started time.Time // zero: not known
+	ended   bool
 }
 
 // takeOver reconciles what runs (the master's inventory, or the survivors of a dead master) with
@@ -47,13 +51,45 @@ func (d *Daemon) takeOver(ctx context.Context) error {
 			return err
 		}
 	}
+	var apps []*application
 	for _, rec := range records {
-		a := d.enroll(rec)
-		for _, in := range rec.Instances {
+		apps = append(apps, d.enroll(rec))
+	}
+	if err := d.restoreClusters(ctx, apps, inv); err != nil {
+		return err
+	}
+	for _, a := range apps {
+		for _, in := range a.record.Load().Instances {
 			d.resume(a, in, d.remembered(a, in, statuses, fresh), children)
+		}
+		if err := a.group.Resume(); err != nil {
+			return err
 		}
 	}
 	return d.endStrangers(ctx, inv.Children)
+}
+
+// restoreClusters gives the apps their sockets and channels back and drops those that nobody needs any more.
+func (d *Daemon) restoreClusters(ctx context.Context, apps []*application, inv master.Inventory) error {
+	alive := map[string]bool{}
+	for _, c := range inv.Children {
+		alive[c.Key] = c.Exit == nil
+	}
+	var claimed []string
+	for _, a := range apps {
+		if err := a.group.Restore(inv.Notes, func(r cluster.Ref) bool { return alive[r.String()] }); err != nil {
+			return err
+		}
+		names, err := a.group.Holds()
+		if err != nil {
+			return err
+		}
+		claimed = append(claimed, names...)
+	}
+	if stale := cluster.Stale(inv.Held, claimed); len(stale) > 0 {
+		return d.cfg.Host.Drop(ctx, stale...)
+	}
+	return nil
 }
 
 // wanted is the set of ids that the store knows.
@@ -67,12 +103,12 @@ func wanted(records []store.App) map[int]bool {
 	return ids
 }
 
-// claim attaches to the newest child of each instance.
-func (d *Daemon) claim(ctx context.Context, children []master.Child) map[int]found {
-	out := map[int]found{}
+// claim attaches to the children of each instance. There are two when a reload was under way.
+func (d *Daemon) claim(ctx context.Context, children []master.Child) map[int][]found {
+	out := map[int][]found{}
 	for _, c := range children {
 		id, seq, ok := splitKey(c.Key)
-		if f, have := out[id]; !ok || have && f.seq > seq {
+		if !ok {
 			continue
 		}
 		spawned, err := d.cfg.Host.Attach(ctx, c.Key)
@@ -80,12 +116,20 @@ func (d *Daemon) claim(ctx context.Context, children []master.Child) map[int]fou
 			d.cfg.Log.Error("Cannot read the output of a process that is taken over", "pid", c.PID, "err", err)
 			spawned = master.Spawned{PID: c.PID, Start: c.Start}
 		}
-		if old, have := out[id]; have {
-			closePipes(old.spawned)
-		}
-		out[id] = found{seq, spawned, c.Started}
+		out[id] = append(out[id], found{seq, spawned, c.Started, c.Exit != nil})
 	}
 	return out
+}
+
+// elect puts the child first that is the instance: the one that its last status names, when it is alive;
+// else the newest, which was started just before the daemon died and not noted.
+func elect(children []found, seq uint64) []found {
+	slices.SortFunc(children, func(a, b found) int { return cmp.Compare(b.seq, a.seq) })
+	i := slices.IndexFunc(children, func(f found) bool { return f.seq == seq && !f.ended })
+	if i > 0 {
+		children[0], children[i] = children[i], children[0]
+	}
+	return children
 }
 
 func closePipes(s master.Spawned) {
@@ -121,14 +165,14 @@ func finished(st app.Status) bool {
 }
 
 // resume gives an instance its owner, and the owner the child that is there.
-func (d *Daemon) resume(a *application, in store.Instance, st app.Status, children map[int]found) {
+func (d *Daemon) resume(a *application, in store.Instance, st app.Status, children map[int][]found) {
 	a.about.Store(&about{st.Version, st.User})
-	f, alive := children[in.ID]
-	if !alive {
+	all := elect(children[in.ID], st.Seq)
+	if len(all) == 0 {
 		a.group.Add(st, a.spec().Policy, nil)
 		return
 	}
-	delete(children, in.ID)
+	f := all[0]
 	if f.seq == st.Seq && !st.State.HasChild() { // its end is recorded; the daemon died before it was reaped
 		closePipes(f.spawned)
 		d.release(childKey(in.ID, f.seq))
@@ -139,7 +183,12 @@ func (d *Daemon) resume(a *application, in store.Instance, st app.Status, childr
 		st.Seq, st.State, st.Since = f.seq, app.Launching, f.started
 	}
 	l := &launcher{d, a, in.ID, in.Slot}
-	a.group.Add(st, a.spec().Policy, l.child(a.spec(), f.seq, f.spawned))
+	m := a.group.Add(st, a.spec().Policy, l.child(a.spec(), f.seq, f.spawned, false))
+	for _, f := range all[1:] { // what a reload was replacing, or was about to put in its place
+		old := st
+		old.Seq, old.Since = f.seq, f.started
+		a.group.Finish(m, old, l.child(a.spec(), f.seq, f.spawned, false))
+	}
 }
 
 func (d *Daemon) release(key string) {
@@ -155,7 +204,7 @@ func (d *Daemon) endStrangers(ctx context.Context, children []master.Child) erro
 	var failed error
 	for _, c := range children {
 		id, seq, _ := splitKey(c.Key)
-		if d.isCurrent(id, seq) {
+		if d.isKnown(cluster.Ref{ID: id, Seq: seq}) {
 			continue
 		}
 		tree := d.trees.Tree(c.PID, c.Start, proc.Mark(d.cfg.Home, id, seq), "")
@@ -165,10 +214,10 @@ func (d *Daemon) endStrangers(ctx context.Context, children []master.Child) erro
 	return failed
 }
 
-func (d *Daemon) isCurrent(id int, seq uint64) bool {
-	for _, in := range d.apps.instances() {
-		if in.member.ID == id {
-			return in.member.Status().Seq == seq
+func (d *Daemon) isKnown(ref cluster.Ref) bool {
+	for _, a := range d.apps.all() {
+		if a.group.Knows(ref) {
+			return true
 		}
 	}
 	return false
@@ -176,12 +225,12 @@ func (d *Daemon) isCurrent(id int, seq uint64) bool {
 
 // survivors finds what a dead master left running and has the new one adopt it. What cannot be adopted is
 // ended, so that nothing runs twice.
-func (d *Daemon) survivors(ctx context.Context, wanted map[int]bool, statuses map[int]app.Status) (map[int]found, error) {
+func (d *Daemon) survivors(ctx context.Context, wanted map[int]bool, statuses map[int]app.Status) (map[int][]found, error) {
 	last, err := d.thisBoot(statuses)
 	if err != nil {
 		return nil, err
 	}
-	out := map[int]found{}
+	out := map[int][]found{}
 	all := proc.Survivors(d.cfg.Home, last)
 	for id, s := range latest(all, wanted) {
 		spawned, err := d.cfg.Host.Adopt(ctx, childKey(id, s.Seq), s.PID, s.Start)
@@ -189,10 +238,10 @@ func (d *Daemon) survivors(ctx context.Context, wanted map[int]bool, statuses ma
 			d.cfg.Log.Warn("Cannot adopt a survivor; it is ended and started anew", "pid", s.PID, "err", err)
 			continue
 		}
-		out[id] = found{seq: s.Seq, spawned: spawned}
+		out[id] = []found{{seq: s.Seq, spawned: spawned}}
 	}
 	for _, s := range all {
-		if f, have := out[s.ID]; have && f.seq == s.Seq {
+		if f := out[s.ID]; len(f) > 0 && f[0].seq == s.Seq {
 			continue // part of an adopted tree
 		}
 		if err := s.End(); err != nil {

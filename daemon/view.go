@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"strings"
+	"time"
 
 	"gpm/app"
 	"gpm/ipc"
@@ -43,7 +44,23 @@ func (d *Daemon) addUsage(ctx context.Context, list []app.Status) {
 			list[i].Usage = &u
 		}
 	}
+	for _, a := range d.apps.all() {
+		figures := a.group.Figures(ctx, 0)
+		for i := range list {
+			addNode(list[i].Usage, figures, list[i].ID)
+		}
+	}
 }
+
+// addNode adds what Node says about itself.
+func addNode(u *app.Usage, figures map[int]app.NodeUsage, id int) {
+	if n, ok := figures[id]; ok && u != nil {
+		u.Node = &n
+	}
+}
+
+// figurePatience is how long a description waits for a Node process to report.
+const figurePatience = 400 * time.Millisecond
 
 func (d *Daemon) getDetails(ctx context.Context, q ipc.DetailsQuery) ([]app.Detail, error) {
 	found, err := d.apps.find(q.Selectors)
@@ -65,10 +82,13 @@ func (d *Daemon) detail(ctx context.Context, in instance) app.Detail {
 	if plan, err := d.resolver.Resolve(spec, inst); err == nil {
 		det.Program, det.Argv, det.ProcEnv = plan.Program, plan.Spawn.Argv, envMap(plan.Spawn.Env)
 	}
+	shown := in.member.Shown(ctx)
+	det.Actions, det.Metrics = shown.Actions, shown.Metrics
 	if st.PID != 0 {
 		roots := map[int][]int{st.ID: {st.PID}}
 		d.addEscaped(roots)
 		det.Usage = new(d.sampler.Detail(ctx, roots[st.ID]...))
+		addNode(det.Usage, in.app.group.Figures(ctx, figurePatience), st.ID)
 	}
 	return det
 }

@@ -130,6 +130,26 @@ func (c *Client) Do(ctx context.Context, req app.ActionRequest) iter.Seq2[app.Pr
 	return stream[app.Progress](ctx, c, post("/v1/actions", req), "the "+string(req.Action))
 }
 
+// Scale changes the number of instances of apps.
+func (c *Client) Scale(ctx context.Context, req app.ScaleRequest) iter.Seq2[app.Progress, error] {
+	return stream[app.Progress](ctx, c, post("/v1/scale", req), "the scaling of "+req.Selector)
+}
+
+// Send sends a JSON text to processes.
+func (c *Client) Send(ctx context.Context, req app.MessageRequest) iter.Seq2[app.Progress, error] {
+	return stream[app.Progress](ctx, c, post("/v1/messages", req), "the message to "+strings.Join(req.Selectors, ", "))
+}
+
+// Trigger has processes carry out an action and returns their answers.
+func (c *Client) Trigger(ctx context.Context, req app.TriggerRequest) iter.Seq2[app.Message, error] {
+	return stream[app.Message](ctx, c, post("/v1/trigger", req), "the answers to "+req.Action)
+}
+
+// Bus returns the messages of all apps until ctx ends.
+func (c *Client) Bus(ctx context.Context) iter.Seq2[app.Message, error] {
+	return stream[app.Message](ctx, c, call{http.MethodGet, "/v1/bus", nil, nil}, "messages")
+}
+
 // Events returns events of the past and, with Follow, those to come until ctx ends.
 func (c *Client) Events(ctx context.Context, q EventQuery) iter.Seq2[app.Event, error] {
 	return func(yield func(app.Event, error) bool) {

@@ -19,6 +19,24 @@ type command struct {
 	interpreter string   // absolute, or none
 	dir         string   // where the app lives, for its package.json
 	runtime     string   // words among which the interpreter is, to know python by
+	wrapper     bool     // it was found on PATH, or is a line for the shell
+}
+
+// javascript names the runtime that executes the app's own script. A program on PATH that is written
+// in JavaScript (npm, tsx) is a wrapper: the app is a process that it starts, so it does not count.
+func (c command) javascript() string {
+	if c.wrapper {
+		return ""
+	}
+	for _, word := range strings.Fields(c.runtime) {
+		switch name := strings.TrimSuffix(filepath.Base(word), ".exe"); name {
+		case "node", "bun", "deno":
+			return name
+		case "nodejs":
+			return "node"
+		}
+	}
+	return ""
 }
 
 // isPython decides about the buffering of output.
@@ -49,7 +67,7 @@ func (r *Resolver) command(spec app.Spec) (command, error) {
 	}
 	cmd := command{program: file.path, dir: filepath.Dir(file.path), interpreter: noInterpreter}
 	if file.onPath {
-		cmd.dir = spec.Cwd
+		cmd.dir, cmd.wrapper = spec.Cwd, true
 	}
 	if cmd.argv, cmd.runtime, err = r.interpreted(look, spec, file); err != nil {
 		return command{}, err
@@ -93,7 +111,7 @@ func shellCommand(look lookup, spec app.Spec) (command, error) {
 	}
 	return command{
 		argv: append(argv, line), program: spec.Script, interpreter: argv[0],
-		dir: spec.Cwd, runtime: strings.Fields(spec.Script)[0],
+		dir: spec.Cwd, runtime: strings.Fields(spec.Script)[0], wrapper: true,
 	}, nil
 }
 

@@ -29,6 +29,7 @@ type Plan struct {
 	Spawn       master.Spawn // without Key, Cgroup and Files
 	Program     string       // the file that the user named, absolute; or the command line
 	Interpreter string       // absolute, or "none"
+	Runtime     string       // "node", "bun" or "deno" when that is what executes the script; else ""
 	Version     string       // of the nearest package.json, "" when there is none
 	User        string       // name of the user it runs as
 }
@@ -73,11 +74,11 @@ func (r *Resolver) resolve(spec app.Spec, inst Instance) (Plan, error) {
 	if err := checkArgs(cmd.argv, list); err != nil {
 		return Plan{}, err
 	}
-	plan := Plan{Program: cmd.program, Interpreter: cmd.interpreter, Version: r.packageVersion(cmd.dir), User: who.name}
+	plan := Plan{Program: cmd.program, Interpreter: cmd.interpreter, Runtime: cmd.javascript(), Version: r.packageVersion(cmd.dir), User: who.name}
 	plan.Spawn = master.Spawn{
 		Path: cmd.argv[0], Argv: cmd.argv, Env: list, Dir: spec.Cwd,
 		Credential: who.credential, Rlimits: limits,
-		Nice: spec.Nice, CPUs: spec.CPUs, OOMScoreAdj: spec.OOMScoreAdj,
+		Nice: spec.Nice, CPUs: cpusFor(spec, inst.Slot, allowedCPUs), OOMScoreAdj: spec.OOMScoreAdj,
 	}
 	return plan, nil
 }

@@ -15,12 +15,17 @@ func LogPaths(home string, spec app.Spec, id int) (out, err string) {
 	if spec.DisableLogs {
 		return "", ""
 	}
-	suffix := ""
-	if spec.Instances > 1 && !spec.MergeLogs {
-		suffix = "-" + strconv.Itoa(id)
-	}
+	suffix := logSuffix(spec, id)
 	base := filepath.Join(home, "logs", fileName(spec.Name))
 	return logPath(spec, spec.OutFile, base+"-out.log", suffix), logPath(spec, spec.ErrorFile, base+"-error.log", suffix)
+}
+
+// logSuffix tells the files of several instances apart. A cluster has it from the first on, for it may grow.
+func logSuffix(spec app.Spec, id int) string {
+	if spec.MergeLogs || spec.Instances <= 1 && spec.ExecMode != app.Cluster {
+		return ""
+	}
+	return "-" + strconv.Itoa(id)
 }
 
 // CombinedLogPath returns the log file that gets both streams of an instance; "" is none.
@@ -28,12 +33,9 @@ func CombinedLogPath(home string, spec app.Spec, id int) string {
 	if spec.DisableLogs || spec.LogFile == "" || spec.LogFile == "false" {
 		return ""
 	}
-	custom, suffix := spec.LogFile, ""
+	custom, suffix := spec.LogFile, logSuffix(spec, id)
 	if custom == "true" {
 		custom = ""
-	}
-	if spec.Instances > 1 && !spec.MergeLogs {
-		suffix = "-" + strconv.Itoa(id)
 	}
 	return logPath(spec, custom, filepath.Join(home, "logs", fileName(spec.Name)+".log"), suffix)
 }

@@ -96,7 +96,7 @@ func checkPolicy(spec app.Spec) error {
 	}{
 		{"min_uptime", p.MinUptime}, {"restart_delay", p.RestartDelay}, {"backoff_first", p.BackoffFirst},
 		{"backoff_max", p.BackoffMax}, {"stable_after", p.StableAfter}, {"kill_timeout", p.KillTimeout},
-		{"listen_timeout", p.ListenTimeout},
+		{"listen_timeout", p.ListenTimeout}, {"hang_limit", p.HangLimit},
 	} {
 		if d.value < 0 {
 			return app.Errorf(app.CodeInvalid, "its %s is negative: %s", d.name, d.value)

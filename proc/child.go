@@ -17,6 +17,11 @@ type ChildConfig struct {
 	Key   string
 	PID   int
 	Start uint64
+	// Awaited says that somebody listens to the child and will tell when it is ready.
+	Awaited bool
+	// Ask asks the child to end in its own way, and says whether that could be done: there is no stop signal
+	// then. May be nil.
+	Ask func(ctx context.Context) bool
 	// Tree is the rest of its processes; nil = the leader alone is signalled
 	// and killed, and what it leaves behind lives on.
 	Tree *Tree
@@ -39,6 +44,7 @@ func NewChild(cfg ChildConfig) Child {
 
 func (c *hostChild) PID() int                { return c.ChildConfig.PID }
 func (c *hostChild) Start() uint64           { return c.ChildConfig.Start }
+func (c *hostChild) Awaited() bool           { return c.ChildConfig.Awaited }
 func (c *hostChild) Exited() <-chan struct{} { return c.slot.done }
 
 func (c *hostChild) Exit() app.Exit {
@@ -55,6 +61,9 @@ func (c *hostChild) Terminate(ctx context.Context, signal string) error {
 	sig, err := ParseSignal(signal)
 	if err != nil {
 		return err
+	}
+	if c.Ask != nil && c.Ask(ctx) {
+		return nil
 	}
 	c.killed = c.killed || sig == syscall.SIGKILL
 	err = c.Tree.signal(sig)

@@ -32,6 +32,7 @@ type fakeChild struct {
 
 func (c *fakeChild) PID() int                { return c.pid }
 func (c *fakeChild) Start() uint64           { return uint64(c.pid) * 10 }
+func (c *fakeChild) Awaited() bool           { return false }
 func (c *fakeChild) Exited() <-chan struct{} { return c.exited }
 
 func (c *fakeChild) Exit() app.Exit {

@@ -68,6 +68,7 @@ type Event struct {
 	By        string   // of a command: who asks
 	Exit      app.Exit // of Exited and SpawnFailed; Step fills Uptime and By
 	Permanent bool     // of SpawnFailed: trying again cannot help
+	Awaited   bool     // of Spawned: the child itself will say when it is ready
 	Rand      float64  // of SpawnFailed and Exited: in [0,1), the jitter
 }
 
@@ -112,7 +113,7 @@ func Step(m Machine, ev Event, now time.Time, p app.Policy) (Machine, Effect) {
 		m.Restarts, m.Unstable, m.Backoff = 0, 0, 0
 		return m, None
 	case Spawned:
-		return m.spawned(now, p), None
+		return m.spawned(ev, now, p), None
 	case Ready:
 		if m.State == app.Launching {
 			m = m.online("", now, p)
@@ -179,11 +180,11 @@ func (m Machine) remove(ev Event, now time.Time, p app.Policy) (Machine, Effect)
 	return m, None
 }
 
-func (m Machine) spawned(now time.Time, p app.Policy) Machine {
+func (m Machine) spawned(ev Event, now time.Time, p app.Policy) Machine {
 	if m.State != app.Launching {
 		return m
 	}
-	if p.WaitReady {
+	if p.WaitReady || ev.Awaited {
 		m.Deadline = now.Add(p.ListenTimeout)
 		return m
 	}

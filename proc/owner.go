@@ -165,7 +165,7 @@ func (o *owner) launch(ctx context.Context) (Event, bool) {
 	switch {
 	case err == nil:
 		o.child, o.pid, o.start = child, child.PID(), child.Start()
-		return Event{Kind: Spawned}, true
+		return Event{Kind: Spawned, Awaited: child.Awaited()}, true
 	case lost(ctx, err):
 		return Event{}, false
 	}

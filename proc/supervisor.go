@@ -23,6 +23,8 @@ type Child interface {
 	PID() int
 	// Start is the start time in clock ticks after boot; 0 where the platform has none.
 	Start() uint64
+	// Awaited says that Ready will be called once the child is ready, whatever the policy says.
+	Awaited() bool
 	// Exited is closed when the child has ended; it stays unreaped until Release, so
 	// that its pid cannot become another's.
 	Exited() <-chan struct{}

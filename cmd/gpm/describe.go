@@ -1,8 +1,10 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -61,7 +63,8 @@ func describeFunc(c *cli, cmd *cobra.Command, args []string, o describeOptions) 
 func (c *cli) describe(d app.Detail, reveal bool) error {
 	sections := []section{
 		{fmt.Sprintf("Describing process with id %d - name %s", d.ID, clean(d.Name)), describeRows(d, time.Now())},
-		{"Code metrics value", usageRows(d.Status)},
+		{"Actions available", actionRows(d.Actions)},
+		{"Code metrics value", append(usageRows(d.Status), metricRows(d.Metrics)...)},
 		{"Divergent env variables from local env", divergentRows(d.Spec.Env, os.Environ(), reveal)},
 	}
 	for _, s := range sections {
@@ -152,8 +155,49 @@ func usageRows(s app.Status) [][2]string {
 			rows = append(rows, [2]string{r.name, size(r.value)})
 		}
 	}
+	if n := u.Node; n != nil {
+		rows = append(rows, nodeRows(*n)...)
+	}
 	if u.Files > 0 {
 		rows = append(rows, [2]string{"Open files", fmt.Sprint(u.Files)})
+	}
+	return rows
+}
+
+// nodeRows has pm2's names where pm2 has the figure.
+func nodeRows(n app.NodeUsage) [][2]string {
+	ms := func(v float64) string { return fmt.Sprintf("%.2f ms", v) }
+	return [][2]string{
+		{"Used Heap Size", size(n.HeapUsed)}, {"Heap Size", size(n.HeapTotal)}, {"Heap Limit", size(n.HeapLimit)},
+		{"Heap Usage", percent(100 * float64(n.HeapUsed) / float64(max(1, n.HeapTotal)))},
+		{"New space", size(n.NewSpace)}, {"Old space", size(n.OldSpace)},
+		{"External", size(n.External)}, {"Array buffers", size(n.ArrayBuffers)},
+		{"Scavenges", fmt.Sprintf("%d, %s", n.Scavenges, ms(n.ScavengeMS))}, {"Mark-sweeps", fmt.Sprintf("%d, %s", n.MarkSweeps, ms(n.MarkSweepMS))},
+		{"Event Loop Latency", ms(n.LoopP50)}, {"Event Loop Latency p99", ms(n.LoopP99)}, {"Event Loop Latency max", ms(n.LoopMax)},
+		{"Event Loop Utilization", percent(100 * n.Utilization)},
+		{"Active handles", fmt.Sprint(n.Handles)}, {"Active requests", fmt.Sprint(n.Requests)},
+	}
+}
+
+func actionRows(actions []string) [][2]string {
+	var rows [][2]string
+	for _, name := range actions {
+		rows = append(rows, [2]string{name, "gpm trigger"})
+	}
+	return rows
+}
+
+// metricRows are the app's own figures: {"value": 3, "unit": "ms"} each.
+func metricRows(metrics map[string]json.RawMessage) [][2]string {
+	var rows [][2]string
+	for _, name := range slices.Sorted(maps.Keys(metrics)) {
+		var m struct {
+			Value any    `json:"value"`
+			Unit  string `json:"unit"`
+		}
+		if json.Unmarshal(metrics[name], &m) == nil && m.Value != nil {
+			rows = append(rows, [2]string{clean(name), strings.TrimSpace(fmt.Sprint(m.Value) + " " + m.Unit)})
+		}
 	}
 	return rows
 }

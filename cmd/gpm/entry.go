@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 
 	"gpm/app"
+	"gpm/cluster/sockets"
 	"gpm/master"
 )
 
@@ -15,6 +17,7 @@ import (
 //	gpm master --home H    the parent of every worker
 //	gpm daemon --home H    the brain; its master starts it
 //	gpm exec-worker …      a worker, between fork and exec
+//	gpm exec-listen P …    a worker that is given sockets, before it becomes program P
 func entry(args []string, stderr io.Writer) (code int, ok bool) {
 	if len(args) == 0 {
 		return 0, false
@@ -28,6 +31,8 @@ func entry(args []string, stderr io.Writer) (code int, ok bool) {
 		return exitCode(stderr, runMaster(home)), true
 	case args[0] == "daemon" && home != "":
 		return exitCode(stderr, runDaemon(home)), true
+	case args[0] == "exec-listen" && len(args) > 2:
+		return exitCode(stderr, sockets.ExecListening(args[1], args[2:], os.Environ())), true
 	case args[0] == "exec-worker":
 		return exitCode(stderr, execWorker(args[1:])), true
 	}

@@ -53,6 +53,9 @@ func (p *progress) take(item app.Progress) {
 	case item.Error != nil:
 		p.failed++
 		p.c.fail(&app.Error{Code: item.Error.Code, Message: name + item.Error.Message, Hint: item.Error.Hint})
+		for _, line := range lastOf(item.Lines, shownLines) {
+			fmt.Fprintln(p.c.err, "    "+clean(line))
+		}
 	case item.Status != nil:
 		p.c.say("%s✓", name)
 	}
@@ -73,3 +76,8 @@ func (p *progress) clear() {
 		p.shown = false
 	}
 }
+
+// shownLines is how much of the output of a failed process is shown; gpm why has all that was kept.
+const shownLines = 15
+
+func lastOf(lines []string, n int) []string { return lines[max(0, len(lines)-n):] }

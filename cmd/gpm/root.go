@@ -17,7 +17,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	debug.SetGCPercent(800)
 	c := newCLI(stdout, stderr)
 	root := newRootCommand(c)
-	root.SetArgs(args)
+	root.SetArgs(signedNumbers(args))
 	err := root.ExecuteContext(ctx)
 	c.close()
 	if err != nil {
@@ -59,10 +59,10 @@ func newRootCommand(c *cli) *cobra.Command {
 	)
 	root.SetHelpCommandGroupID(groupSelf)
 	root.SetCompletionCommandGroupID(groupSelf)
-	addGroup(root, groupAct, newStartCommand(c), newStopCommand(c), newRestartCommand(c), newDeleteCommand(c),
+	addGroup(root, groupAct, newStartCommand(c), newStopCommand(c), newRestartCommand(c), newReloadCommand(c), newScaleCommand(c), newSendCommand(c), newTriggerCommand(c), newDeleteCommand(c),
 		newResetCommand(c), newSignalCommand(c))
 	addGroup(root, groupRead, newListCommand(c), newJlistCommand(c), newPrettylistCommand(c), newDescribeCommand(c), newLogsCommand(c),
-		newWhyCommand(c), newEventsCommand(c), newIDCommand(c), newPIDCommand(c))
+		newWhyCommand(c), newEventsCommand(c), newBusCommand(c), newIDCommand(c), newPIDCommand(c))
 	addGroup(root, groupSelf, newPingCommand(c), newKillCommand(c), newDaemonCommand(c), newVersionCommand(c))
 	return root
 }

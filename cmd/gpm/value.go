@@ -121,11 +121,20 @@ func parseDuration(s string) (time.Duration, error) {
 // instances counts as pm2: 0 and max are one for each CPU, a negative number leaves so many CPUs out.
 func instances(s *app.Spec, value string) error {
 	n, err := strconv.Atoi(value)
-	if value == "max" {
+	share, isShare := strings.CutSuffix(value, "%")
+	switch {
+	case value == "max":
 		n, err = 0, nil
+	case isShare:
+		var percent float64
+		percent, err = strconv.ParseFloat(share, 64)
+		n = max(1, int(math.Round(percent/100*float64(runtime.NumCPU()))))
+		if err == nil && !(percent > 0 && percent <= 1000) {
+			err = errors.New("no share")
+		}
 	}
 	if err != nil || n > maxInstances {
-		return fmt.Errorf("neither max nor a number up to %d", maxInstances)
+		return fmt.Errorf("neither max nor a number up to %d nor a share like 50%%", maxInstances)
 	}
 	if n <= 0 {
 		n = max(1, runtime.NumCPU()+n)
@@ -135,6 +144,22 @@ func instances(s *app.Spec, value string) error {
 }
 
 const maxInstances = 10000
+
+func affinity(s *app.Spec, value string) error {
+	if app.Affinity(value) != app.Spread {
+		return errors.New("only spread is possible")
+	}
+	s.CPUAffinity = app.Spread
+	return nil
+}
+
+func sticky(s *app.Spec, value string) error {
+	if app.Sticky(value) != app.StickyIP {
+		return errors.New("only ip is possible")
+	}
+	s.Sticky = app.StickyIP
+	return nil
+}
 
 func forkMode(s *app.Spec, value string) error {
 	s.ExecMode = app.Fork

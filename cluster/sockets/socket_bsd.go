@@ -1,0 +1,31 @@
+//go:build unix && !linux
+
+package sockets
+
+import (
+	"errors"
+	"fmt"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// balances: the last socket of a group gets everything here, or nothing is promised.
+const balances = false
+
+func accept(listener int) (int, error) {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	fd, _, err := unix.Accept(listener)
+	if err != nil {
+		return -1, err
+	}
+	unix.CloseOnExec(fd)
+	return fd, unix.SetNonblock(fd, true)
+}
+
+func attach(int, []Insn) error { return errors.ErrUnsupported }
+
+func queue(int) (waiting, limit int, err error) {
+	return 0, 0, fmt.Errorf("cannot read the queue: %w", errors.ErrUnsupported)
+}

@@ -1,0 +1,41 @@
+package sockets
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+
+	"golang.org/x/sys/unix"
+)
+
+// balances: SO_REUSEPORT spreads connections over the sockets of a group.
+const balances = true
+
+// accept is accept4(2).
+func accept(listener int) (int, error) {
+	fd, _, err := unix.Accept4(listener, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+	return fd, err
+}
+
+// attach sets the program of the whole group, through any of its sockets, in place of
+// the one before (socket(7), SO_ATTACH_REUSEPORT_CBPF). It needs no privilege.
+func attach(fd int, program []Insn) error {
+	filter := make([]unix.SockFilter, len(program))
+	for i, in := range program {
+		filter[i] = unix.SockFilter(in)
+	}
+	prog := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
+	err := unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_REUSEPORT_CBPF, &prog)
+	runtime.KeepAlive(filter)
+	return os.NewSyscallError("setsockopt", err)
+}
+
+// queue reads the accept queue: on a listening socket the kernel reports it in fields of
+// struct tcp_info that mean something else on a connection (net/ipv4/tcp.c, tcp_get_info).
+func queue(fd int) (waiting, limit int, err error) {
+	info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
+	if err != nil {
+		return 0, 0, fmt.Errorf("cannot read the queue: %w", os.NewSyscallError("getsockopt", err))
+	}
+	return int(info.Unacked), int(info.Sacked), nil
+}

@@ -1,0 +1,36 @@
+package main
+
+import (
+	"regexp"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"gpm/app"
+)
+
+func newScaleCommand(c *cli) *cobra.Command {
+	return &cobra.Command{
+		Use:               "scale <app> <n|+n|-n>",
+		Short:             "Change the number of instances of an app",
+		Args:              arguments(2, 2, "<app> <n|+n|-n>"),
+		ValidArgsFunction: c.completeNames,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			client, err := c.connect(cmd.Context())
+			if err != nil {
+				return err
+			}
+			req := app.ScaleRequest{Selector: args[0], Change: args[1]}
+			return c.finish(cmd.Context(), client, c.follow(client.Scale(cmd.Context(), req)))
+		},
+	}
+}
+
+// signedNumbers lets "scale app -1" be what it says: the number is no option.
+func signedNumbers(args []string) []string {
+	at := slices.IndexFunc(args, regexp.MustCompile(`^-\d+$`).MatchString)
+	if !slices.Contains(args[:max(0, at)], "scale") || slices.Contains(args, "--") {
+		return args
+	}
+	return append(slices.Delete(slices.Clone(args), at, at+1), "--", args[at])
+}

@@ -1,0 +1,234 @@
+//go:build linux
+
+package e2e
+
+import (
+	"bufio"
+	"net"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"gpm/app"
+)
+
+// broken are new versions of webApp that must not get into service, and what gpm says about each.
+var broken = map[string]struct{ code, words string }{
+	"crashes at import":   {`throw new Error('no such table')`, "exit code 1"},
+	"throws after 1 s":    {webApp + `; setTimeout(() => { throw new Error('no such table') }, 1000)`, "exit code 1"},
+	"never listens":       {`setInterval(() => {}, 1000)`, "does not listen"},
+	"listens elsewhere":   {strings.Replace(webApp, "Number(process.env.PORT)", "0", 1), "does not listen"},
+	"hangs at its start":  {`for (;;);`, "does not listen"},
+	"is no script at all": {`const const const`, "exit code 1"},
+}
+
+// TestClusterBrokenVersion: a reload to what does not work changes nothing for the clients.
+func TestClusterBrokenVersion(t *testing.T) {
+	needNode(t)
+	h := newHome(t)
+	port := h.startWeb(2, "--listen-timeout", "2s", "--kill-timeout", "1s")
+	tr := startTraffic(port)
+	before := pidsOf(h.instances("web"))
+	for name, b := range broken {
+		h.write("web.js", b.code, 0o644)
+		r := h.run("reload", "web")
+		if r.code == 0 || !strings.Contains(r.err, b.words) {
+			t.Errorf("%s: exit %d, want a failure that says %q\n%s%s", name, r.code, b.words, r.out, r.err)
+		}
+		if strings.Contains(b.code, "no such table") && !strings.Contains(r.err, "no such table") {
+			t.Errorf("%s: the last words of the new process are missing:\n%s", name, r.err)
+		}
+		if after := pidsOf(h.instances("web")); after[0] != before[0] || after[1] != before[1] {
+			t.Errorf("%s: pids were %v and are %v", name, before, after)
+		}
+	}
+	h.write("web.js", webApp, 0o644)
+	h.must("reload", "web")
+	tr.check(t, 0)
+}
+
+// TestClusterWorkersKilled: of each kill only what the dead worker was answering is lost, and nobody waits.
+func TestClusterWorkersKilled(t *testing.T) {
+	needNode(t)
+	h := newHome(t)
+	port := h.startWeb(2, "--exp-backoff-restart-delay", "1")
+	tr := startTraffic(port)
+	const kills = 20
+	for i := range kills {
+		st := h.instances("web")[i%2]
+		kill(t, st.PID)
+		h.until("it is replaced", 10*time.Second, func() bool {
+			now := h.instances("web")[i%2]
+			return now.PID != 0 && now.PID != st.PID && now.State == app.Online
+		})
+	}
+	h.until("both serve", 10*time.Second, func() bool { return len(h.servers8(port)) == 2 })
+	// A dead process takes with it what it was executing: of four clients of a kind about half were with it.
+	tr.check(t, kills*4)
+	for name, c := range tr.kind {
+		for _, err := range c.errs {
+			if strings.Contains(err.Error(), "Timeout") || strings.Contains(err.Error(), "refused") {
+				t.Errorf("%s: a client was left waiting: %v", name, err)
+			}
+		}
+	}
+}
+
+// TestClusterDaemonKilled kills the daemon again and again, or asks it to leave, always within a reload.
+func TestClusterDaemonKilled(t *testing.T) {
+	needNode(t)
+	h := newHome(t)
+	port := h.startWeb(2)
+	tr := startTraffic(port)
+	for i := range 10 {
+		reloads := h.command("reload", "web")
+		if err := reloads.Start(); err != nil {
+			t.Fatal(err)
+		}
+		settle(t, time.Duration(i)*400*time.Millisecond)
+		if err := syscall.Kill(h.daemon().PID, []syscall.Signal{syscall.SIGKILL, syscall.SIGTERM}[i%2]); err != nil {
+			t.Fatal(err)
+		}
+		_ = reloads.Wait() // it fails, or not, as the moment would have it
+		h.until("there are two workers again", 20*time.Second, func() bool {
+			all := h.instances("web")
+			return len(all) == 2 && all[0].State == app.Online && all[1].State == app.Online && len(h.nodes()) == 2
+		})
+	}
+	h.must("reload", "web")
+	tr.check(t, 0)
+}
+
+// TestKilledWithinReload: what a reload had beside the official processes is stopped with them.
+func TestKilledWithinReload(t *testing.T) {
+	needNode(t)
+	for i := range 4 {
+		h := newHome(t)
+		h.startWeb(2)
+		reload := h.command("reload", "web")
+		if err := reload.Start(); err != nil {
+			t.Fatal(err)
+		}
+		settle(t, 200*time.Millisecond+time.Duration(i)*700*time.Millisecond)
+		kill(t, h.daemon().PID)
+		h.must("kill")
+		_ = reload.Wait() // it fails
+		if left := h.nodes(); len(left) > 0 {
+			t.Errorf("still running: %v", left)
+		}
+	}
+}
+
+// nodes lists the processes of webApp, of which there must not be more than workers.
+func (h *home) nodes() []string {
+	out, _ := exec.Command("pgrep", "-f", h.cwd+"/web.js").Output()
+	return strings.Fields(string(out))
+}
+
+// TestClusterBalance: two workers get about the same.
+func TestClusterBalance(t *testing.T) {
+	needNode(t)
+	h := newHome(t)
+	port := h.startWeb(2)
+	got := map[string]int{}
+	for range 1000 {
+		pid, err := ask(t.Context(), fresh, port, "/")
+		if err != nil {
+			t.Fatal(err)
+		}
+		got[pid]++
+	}
+	t.Logf("%v", got)
+	for pid, n := range got {
+		if n < 430 {
+			t.Errorf("worker %s answered %d of 1000", pid, n)
+		}
+	}
+}
+
+// TestClusterPortTaken: the app sees Node's own error, and gpm says who has the port.
+func TestClusterPortTaken(t *testing.T) {
+	needNode(t)
+	h := newHome(t)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	h.write("web.js", webApp, 0o644)
+	h.run("start", "web.js", "-i", "1", "--max-restarts", "1", "--env", "PORT="+port)
+	h.untilState("web", app.Errored)
+	h.until("the error and the holder are recorded", 10*time.Second, func() bool {
+		out := h.must("why", "web")
+		return strings.Contains(out, "EADDRINUSE") && strings.Contains(out, "e2e.test")
+	})
+}
+
+// TestClusterScale adds and removes workers under load.
+func TestClusterScale(t *testing.T) {
+	needNode(t)
+	h := newHome(t)
+	port := h.startWeb(2)
+	tr := startTraffic(port)
+	for _, change := range []string{"+2", "-3", "4", "-1", "2"} {
+		h.must("scale", "web", change)
+	}
+	h.until("two serve", 10*time.Second, func() bool { return len(h.servers8(port)) == 2 })
+	tr.check(t, 0)
+	all := h.instances("web")
+	if len(all) != 2 || len(h.nodes()) != 2 {
+		t.Errorf("%d instances, %d processes", len(all), len(h.nodes()))
+	}
+	h.fails("one has to stay", "scale", "web", "-2")
+	h.must("stop", "web")
+	if conn, err := net.Dial("tcp", "127.0.0.1:"+port); err == nil {
+		conn.Close()
+		t.Error("the port is still open after the stop")
+	}
+}
+
+// TestClusterSecondReload: it is refused.
+func TestClusterSecondReload(t *testing.T) {
+	needNode(t)
+	h := newHome(t)
+	h.startWeb(2)
+	first := h.command("reload", "web")
+	out, err := first.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := first.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := bufio.NewReader(out).ReadString('\n'); err != nil { // it has been announced
+		t.Fatal(err)
+	}
+	h.until("the first has begun", 5*time.Second, func() bool { return len(h.nodes()) > 2 })
+	h.fails("a reload of it is under way", "reload", "web")
+	h.must("stop", "web")
+	h.until("nothing runs", 5*time.Second, func() bool { return len(h.nodes()) == 0 })
+	if first.Wait() == nil {
+		t.Error("a reload that was ended by a stop reports success")
+	}
+}
+
+// TestForkMessages: a Node app in fork mode has a channel too, as under pm2.
+func TestForkMessages(t *testing.T) {
+	needNode(t)
+	h := newHome(t)
+	h.write("ready.js", `
+console.log(typeof process.send, process.connected, require('cluster').isPrimary, process.env.NODE_OPTIONS, process.env.NODE_CHANNEL_FD)
+setTimeout(() => process.send('ready'), 300)
+setInterval(() => {}, 1000)`, 0o644)
+	began := time.Now()
+	h.must("start", "ready.js", "--wait-ready", "--listen-timeout", "10s")
+	if took := time.Since(began); took < 300*time.Millisecond || took > 8*time.Second {
+		t.Errorf("ready after %s", took)
+	}
+	if got, want := h.outLog("ready"), "function true true undefined undefined\n"; got != want {
+		t.Errorf("the app saw %q, want %q", got, want)
+	}
+}

@@ -1,0 +1,104 @@
+//go:build linux
+
+package e2e
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"gpm/app"
+)
+
+// TestHungWorker: a worker in an endless loop loses its clients to its siblings, and its place.
+func TestHungWorker(t *testing.T) {
+	needNode(t)
+	h := newHome(t)
+	port := freePort(t)
+	h.write("web.js", `
+function spin() { for (;;); }
+require('http').createServer((req, res) => {
+  if (req.url === '/hang') spin()
+  res.end(String(process.pid))
+}).listen(`+port+`)`, 0o644)
+	h.must("start", "web.js", "-i", "4", "--hang-limit", "1s")
+	h.until("all serve", 15*time.Second, func() bool { return len(h.servers8(port)) >= 3 })
+	before := pidsOf(h.instances("web"))
+	done := make(chan error, 1)
+	go func() {
+		_, err := ask(t.Context(), fresh, port, "/hang")
+		done <- err
+	}()
+	if err := <-done; err == nil {
+		t.Error("the request that hangs was answered")
+	}
+	changed := 0
+	for i, pid := range pidsOf(h.instances("web")) {
+		if pid != before[i] {
+			changed++
+		}
+	}
+	if changed > 1 {
+		t.Errorf("%d workers were replaced", changed)
+	}
+	why := h.must("why", "web")
+	if !strings.Contains(why, "at spin (") || !strings.Contains(why, "did not turn for 1s") {
+		t.Errorf("the place is not recorded:\n%s", why)
+	}
+	for range 40 {
+		if _, err := ask(t.Context(), fresh, port, "/"); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestNodeFigures: Node's own figures are there without a change in the app.
+func TestNodeFigures(t *testing.T) {
+	needNode(t)
+	h := newHome(t)
+	h.startWeb(1)
+	d := decode[[]app.Detail](h, "describe", "web", "--json")[0]
+	if d.Usage == nil || d.Usage.Node == nil || d.Usage.Node.HeapUsed < 1<<20 || d.Usage.Node.Handles == 0 {
+		t.Errorf("figures: %+v", d.Usage)
+	}
+	h.must("delete", "web")
+	h.startWeb(1, "--no-agent")
+	if d := decode[[]app.Detail](h, "describe", "web", "--json")[0]; d.Usage.Node != nil {
+		t.Errorf("figures without an agent: %+v", d.Usage.Node)
+	}
+}
+
+// odd are workers with bad habits. Each must come online, leave the daemon alone, and be stoppable.
+var odd = map[string]string{
+	"does not listen": `setInterval(() => {}, 1000)`,
+	"speaks garbage":  `require('fs').writeSync(3, 'no json\n\n\x00\xff{"cmd":"NODE_CLUSTER","act":"nonsense"}\n{"cmd":"NODE_HANDLE"}\n'); setInterval(() => {}, 1000)`,
+	"half a line":     `require('fs').writeSync(3, '{"cmd":"NODE_CLUS'); setInterval(() => {}, 1000)`,
+	"long message":    `process.send('x'.repeat(100 << 20)); setInterval(() => {}, 1000)`,
+	"disconnects":     `require('cluster').worker.exitedAfterDisconnect = true; process.disconnect(); setInterval(() => {}, 1000)`,
+	"opens again": `
+const server = require('http').createServer((req, res) => res.end('ok'))
+let n = 0
+const again = () => { if (n++ < 10) server.listen(0, () => server.close(again)); else console.log('ten times') }
+again(); setInterval(() => {}, 1000)`,
+	"reserved port": `require('http').createServer().on('error', (e) => console.log(e.code)).listen({ port: 1, host: '203.0.113.1' }); setInterval(() => {}, 1000)`,
+}
+
+func TestOddWorkers(t *testing.T) {
+	needNode(t)
+	h := newHome(t)
+	for name, code := range odd {
+		file := strings.ReplaceAll(name, " ", "-")
+		h.write(file+".js", code, 0o644)
+		h.must("start", file+".js", "-i", "1")
+		if st := h.untilState(file, app.Online); st.Reason != "" {
+			t.Errorf("%s: %s", name, st.Reason)
+		}
+	}
+	for file, words := range map[string]string{"opens-again": "ten times", "reserved-port": "EADDRNOTAVAIL"} {
+		h.until(file, 10*time.Second, func() bool { return strings.Contains(h.outLog(file+"-"+h.id(file))+h.outLog(file), words) })
+	}
+	h.must("reload", "does-not-listen")
+	h.must("stop", "all")
+}
+
+func (h *home) id(name string) string { return strings.TrimSpace(h.must("id", name)) }

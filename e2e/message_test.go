@@ -1,0 +1,113 @@
+//go:build linux
+
+package e2e
+
+import (
+	"bufio"
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"gpm/app"
+)
+
+// talker answers messages, announces an action and a metric as pm2's library does.
+const talker = `
+process.send({ type: 'axm:action', data: { action_name: 'greet', action_type: 'custom' } })
+process.send({ type: 'axm:monitor', data: { users: { value: 7, unit: 'heads', type: 'metric' } } })
+process.on('message', (m) => {
+  console.log('got', JSON.stringify(m))
+  if (m === 'greet' || m.msg === 'greet') process.send({ type: 'axm:reply', data: { at: Date.now(), action_name: 'greet', return: { hello: m.opts || 'nobody' } } })
+  else if (m === 'shutdown') process.exit(7)
+  else process.send({ type: 'echo', data: { m } })
+})`
+
+func TestMessages(t *testing.T) {
+	needNode(t)
+	for _, mode := range []string{"-i=2", "-x"} {
+		h := newHome(t)
+		h.write("talk.js", talker, 0o644)
+		h.must("start", "talk.js", mode, "--shutdown-with-message", "--merge-logs")
+		h.until("the action is known", 10*time.Second, func() bool {
+			for _, d := range decode[[]app.Detail](h, "describe", "talk", "--json") {
+				if len(d.Actions) == 0 || d.Metrics["users"] == nil {
+					return false
+				}
+			}
+			return true
+		})
+		workers := len(h.instances("talk"))
+		heard := h.listen()
+		h.must("send", "talk", `{"level": "debug"}`)
+		for range workers {
+			if m := <-heard; m.Type != "echo" || string(m.Data) != `{"m":{"level":"debug"}}` {
+				t.Errorf("heard %+v", m)
+			}
+		}
+		kill(t, h.daemon().PID)
+		out := h.must("trigger", "talk", "greet", "you")
+		if n := strings.Count(out, `:default]={"hello":"you"}`); n != workers {
+			t.Errorf("%d answers: %s", n, out)
+		}
+		h.fails("no process has announced", "trigger", "talk", "dance")
+		h.fails("no JSON", "send", "talk", "{")
+		h.must("stop", "talk")
+		if st := h.instances("talk")[0]; st.Exit == nil || st.Exit.Code != 7 {
+			t.Errorf("it ended with %v, want the code it chose at \"shutdown\"", st.Exit)
+		}
+	}
+}
+
+// listen returns the messages of the bus from now on.
+func (h *home) listen() <-chan app.Message {
+	h.t.Helper()
+	cmd := h.command("bus")
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		h.t.Fatal(err)
+	}
+	heard := make(chan app.Message, 100)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for sc := bufio.NewScanner(out); sc.Scan(); {
+			var m app.Message
+			if json.Unmarshal(sc.Bytes(), &m) == nil {
+				heard <- m
+			}
+		}
+	}()
+	h.t.Cleanup(func() {
+		cmd.Process.Kill()
+		<-done
+		cmd.Wait()
+	})
+	settle(h.t, 300*time.Millisecond) // until the daemon knows of the listener
+	return heard
+}
+
+// TestNotify: programs in any language say that they are ready as systemd's do.
+func TestNotify(t *testing.T) {
+	needNode(t)
+	h := newHome(t)
+	h.write("late.py", `
+import os, socket, time
+time.sleep(0.5)
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.connect("\0" + os.environ["NOTIFY_SOCKET"][1:])
+s.send(b"STATUS=up\nREADY=1\n")
+time.sleep(600)
+`, 0o644)
+	began := time.Now()
+	h.must("start", "late.py", "--wait-ready", "--listen-timeout", "20s")
+	if took := time.Since(began); took < 500*time.Millisecond || took > 15*time.Second {
+		t.Errorf("ready after %s", took)
+	}
+	if st := h.status("late"); st.State != app.Online || st.Reason != "" {
+		t.Errorf("%s: %s", st.State, st.Reason)
+	}
+}
