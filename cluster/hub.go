@@ -68,7 +68,7 @@ type hub struct {
 	seats     map[int]int // of slots whose seat is not the first
 	passing   passing
 	waiters   []*waiter
-	vacating  int               // sockets that are being emptied
+	emptying  map[string]bool   // sockets that are being emptied, by name
 	number    int               // the last cluster.worker.id given
 	notes     map[string][]byte // as the keeper has them
 	touched   map[string]any    // what may differ from its note, by name
@@ -78,7 +78,7 @@ func newHub(ctx context.Context, cfg hubConfig) *hub {
 	return &hub{
 		hubConfig: cfg, ctx: ctx, box: newMailbox(), over: make(chan struct{}),
 		listeners: map[string]*listener{}, workers: map[Ref]*worker{}, tickets: primary.Tickets{}, seats: map[int]int{},
-		passing: passing{conns: map[uint64]conn{}}, notes: map[string][]byte{}, touched: map[string]any{},
+		passing: passing{conns: map[uint64]conn{}}, notes: map[string][]byte{}, touched: map[string]any{}, emptying: map[string]bool{},
 	}
 }
 

@@ -318,6 +318,29 @@ func TestStopFreesThePort(t *testing.T) {
 	}
 }
 
+// TestEndToldTwice: a second copy of a socket that is being emptied would outlive the first, and the kernel's order of
+// sockets would not be the one that connections are steered by.
+func TestEndToldTwice(t *testing.T) {
+	b, port := newBench(t, newStore(t)), freePort(t)
+	b.start(Ref{0, 1}, 0, official).listen(port)
+	b.start(Ref{1, 1}, 1, official).listen(port)
+	b.untilLive(0, 2)
+	open := 0
+	b.do(func() {
+		for range 2 {
+			b.hub.observe(app.Status{ID: 0, Seq: 1, State: app.Stopped}, 0, official)
+		}
+		open = len(b.hub.emptying)
+	})
+	if open != 1 {
+		t.Errorf("the socket is emptied %d times", open)
+	}
+	if err := b.hub.await(timeout(t), Ref{}, func(*worker) (bool, error) { return len(b.hub.emptying) == 0, nil }); err != nil {
+		t.Error(err)
+	}
+	b.untilLive(2)
+}
+
 func TestAwaitEndsWithTheWorker(t *testing.T) {
 	b := newBench(t, newStore(t))
 	n := b.start(Ref{3, 1}, 0, hidden)

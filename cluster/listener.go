@@ -250,7 +250,8 @@ func (h *hub) vacate(key string, seat int) {
 		return
 	}
 	fd, err := l.Socket(seat)
-	if err != nil {
+	name := h.socketName(l, seat)
+	if err != nil || h.emptying[name] {
 		return
 	}
 	if !h.hasTaker(key) || len(l.Slots()) == 1 {
@@ -263,25 +264,39 @@ func (h *hub) vacate(key string, seat int) {
 		return
 	}
 	h.steer(key)
-	h.vacating++
+	h.emptying[name] = true
 	h.work.Go(func() {
-		_, err := sockets.Retire(own, quiet, func(c int) error {
-			if !h.box.post(func() { h.offer(conn{fd: c, key: key}) }) {
-				return errOver
-			}
-			return nil
-		})
-		if err != nil && !errors.Is(err, errOver) {
-			h.log.Warn("Cannot empty a socket", "address", key, "err", err)
-		}
-		sockets.CloseConn(own)
+		h.empty(own, key)
+		sockets.CloseConn(own) // before the seat is left: the kernel renumbers the group when the last copy is closed
 		h.box.post(func() {
-			h.vacating--
+			delete(h.emptying, name)
 			if h.listeners[key] == l && slices.Contains(l.Slots(), seat) && !h.inUse(key, seat) {
 				h.leave(l, seat)
 			}
 		})
 	})
+}
+
+// emptyLimit is for how long connections may still come to a socket that was steered away from.
+const emptyLimit = 5 * time.Second
+
+var errLate = errors.New("connections do not cease to come")
+
+// empty gives what is in a socket, or still comes, to the siblings.
+func (h *hub) empty(listener int, key string) {
+	end := time.Now().Add(emptyLimit)
+	_, err := sockets.Retire(listener, quiet, func(c int) error {
+		switch {
+		case time.Now().After(end):
+			return errLate
+		case !h.box.post(func() { h.offer(conn{fd: c, key: key}) }):
+			return errOver
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, errOver) {
+		h.log.Warn("Cannot empty a socket", "address", key, "err", err)
+	}
 }
 
 // leave closes a seat's socket for good. The keeper's copy goes first: the kernel renumbers the

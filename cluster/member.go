@@ -186,6 +186,6 @@ func (m *Member) SetPolicy(ctx context.Context, p app.Policy) error {
 // sync waits until the hub has done what was reported so far, and closed the sockets that it has to.
 func (g *Group) sync(ctx context.Context) {
 	if h := g.existingHub(); h != nil {
-		_ = h.await(ctx, Ref{}, func(*worker) (bool, error) { return h.vacating == 0, nil }) //nolint:errcheck // who has waited long enough goes on
+		_ = h.await(ctx, Ref{}, func(*worker) (bool, error) { return len(h.emptying) == 0, nil }) //nolint:errcheck // who has waited long enough goes on
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net"
 	"slices"
+	"time"
 
 	"gpm/agent"
 	"gpm/app"
@@ -203,6 +204,9 @@ func (h *hub) remove(w *worker) {
 	h.drop(channelName(w.Ref), agentName(w.Ref), notifyName(w.Ref))
 }
 
+// drainLimit is how long a process may take to hear that it is to drain.
+const drainLimit = 2 * time.Second
+
 // drain has the agent of a worker end keep-alive connections with their next answer; false: it has no agent.
 func (h *hub) drain(ctx context.Context, ref Ref) bool {
 	var conn *agent.Conn
@@ -214,6 +218,8 @@ func (h *hub) drain(ctx context.Context, ref Ref) bool {
 	if err != nil || conn == nil {
 		return false
 	}
+	ctx, cancel := context.WithTimeout(ctx, drainLimit)
+	defer cancel()
 	if err := conn.Drain(ctx); err != nil {
 		if !errors.Is(err, agent.ErrGone) {
 			h.log.Info("Cannot drain a process", "process", ref, "err", err)
