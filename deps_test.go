@@ -26,7 +26,9 @@ var arrows = map[string][]string{
 	"logs":      {"app"},
 	"store":     {"app"},
 	"metrics":   {"app"},
-	"daemon":    {"app", "cluster", "ipc", "ipc/frame", "launch", "logs", "master", "metrics", "proc", "store"},
+	"watch":     {},
+	"schedule":  {},
+	"daemon":    {"app", "cluster", "ipc", "ipc/frame", "launch", "logs", "master", "metrics", "proc", "schedule", "store", "watch"},
 	"cmd/gpm":   {"app", "ipc", "daemon", "master"},
 
 	"bench":         {"testprog"},
@@ -45,7 +47,8 @@ var homes = map[string]string{
 	"github.com/spf13/cobra":        "cmd/gpm",
 	"go.etcd.io/bbolt":              "store",
 	"github.com/shirou/gopsutil/v3": "metrics",
-	"github.com/fsnotify/fsnotify":  "daemon",
+	"github.com/fsnotify/fsnotify":  "watch",
+	"github.com/robfig/cron/v3":     "schedule",
 	"github.com/Microsoft/go-winio": "ipc",
 	"github.com/klauspost/compress": "logs",
 }

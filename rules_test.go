@@ -18,7 +18,7 @@ var platforms = []string{"linux", "darwin", "windows", "freebsd"}
 
 // platformPlaces are the folders that may hold files for one platform.
 var platformPlaces = []string{
-	"cmd/gpm", "daemon", "ipc", "ipc/frame", "launch", "logs", "master", "metrics", "proc", "store", "testprog/prog",
+	"cmd/gpm", "daemon", "ipc", "ipc/frame", "launch", "logs", "master", "metrics", "proc", "store", "testprog/prog", "watch",
 }
 
 // platformSuffixes end the names of such files; "unix" and "other" are ours, the

@@ -44,6 +44,13 @@ type Spec struct {
 	CPUs        []int             `json:"cpus,omitempty"`          // sched_setaffinity(2)
 	OOMScoreAdj *int              `json:"oom_score_adj,omitempty"` // -1000..1000, proc(5)
 
+	Watch       []string      `json:"watch,omitempty"`        // directories and files whose change restarts it, relative to Cwd; none = no watch
+	IgnoreWatch []string      `json:"ignore_watch,omitempty"` // what of them does not matter, as in .gitignore
+	WatchDelay  time.Duration `json:"watch_delay,omitempty"`  // quiet time after a change before the restart
+
+	CronRestart      string `json:"cron_restart,omitempty"`       // 5 or 6 fields; "" or "0" = never
+	MaxMemoryRestart int64  `json:"max_memory_restart,omitempty"` // bytes of the whole tree of an instance; 0 = no limit
+
 	NoAutostart bool   `json:"no_autostart,omitempty"`
 	Policy      Policy `json:"policy"`
 }
@@ -109,6 +116,8 @@ func (s Spec) Clone() Spec {
 	s.FilterEnv = slices.Clone(s.FilterEnv)
 	s.Rlimits = maps.Clone(s.Rlimits)
 	s.CPUs = slices.Clone(s.CPUs)
+	s.Watch = slices.Clone(s.Watch)
+	s.IgnoreWatch = slices.Clone(s.IgnoreWatch)
 	s.Policy.StopExitCodes = slices.Clone(s.Policy.StopExitCodes)
 	return s
 }
