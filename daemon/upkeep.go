@@ -131,7 +131,9 @@ func (u *upkeep) setSchedule(rec store.App, on bool) {
 }
 
 func (u *upkeep) onSchedule(ctx context.Context, id string, _ time.Time) error {
-	u.restart(ctx, u.byID(id), nil, "cron")
+	if a := u.byID(id); a != nil {
+		u.restart(ctx, a, nil, "cron: "+a.spec().CronRestart)
+	}
 	return nil
 }
 
@@ -148,9 +150,6 @@ func (u *upkeep) byID(id string) *application {
 
 // restart restarts those instances of an app that should be up, and among them those in only, if given.
 func (u *upkeep) restart(ctx context.Context, a *application, only map[int]bool, why string) {
-	if a == nil {
-		return
-	}
 	var all sync.WaitGroup
 	defer all.Wait()
 	for _, m := range a.group.Members() {

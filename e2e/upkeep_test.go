@@ -106,7 +106,7 @@ func TestMemoryLimit(t *testing.T) {
 	t.Parallel()
 	h := newHome(t)
 	h.write("eats.sh", "#!/bin/sh\npython3 -c 'import time; x = b\"x\" * (150 << 20); time.sleep(1000)' & wait\n", 0o755)
-	h.must("start", "./eats.sh", "--max-memory-restart", "100M")
+	h.must("start", "./eats.sh", "--max-memory-restart", "100M", "--kill-timeout", "500")
 	h.must("start", progBin, "--name", "small", "--max-memory-restart", "1G", "--", "sleep")
 	h.until("the limit restarts it", 15*time.Second, func() bool { return h.restartsFor("eats", "memory limit: 1") > 0 })
 	if why := h.must("why", "eats"); !strings.Contains(why, "MB of 100 MB") {
