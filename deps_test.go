@@ -30,11 +30,13 @@ var arrows = map[string][]string{
 	"cluster/sockets": {},
 	"cluster/e2e":     {},
 
-	"logs":    {"app"},
-	"store":   {"app"},
-	"metrics": {"app"},
-	"daemon":  {"agent", "app", "cluster", "ipc", "ipc/frame", "launch", "logs", "master", "metrics", "proc", "store"},
-	"cmd/gpm": {"app", "cluster/sockets", "ipc", "daemon", "master"},
+	"logs":     {"app"},
+	"store":    {"app"},
+	"metrics":  {"app"},
+	"watch":    {},
+	"schedule": {},
+	"daemon":   {"agent", "app", "cluster", "ipc", "ipc/frame", "launch", "logs", "master", "metrics", "proc", "schedule", "store", "watch"},
+	"cmd/gpm":  {"app", "cluster/sockets", "ipc", "daemon", "master"},
 
 	"bench":         {"testprog"},
 	"e2e":           {},
@@ -52,7 +54,8 @@ var homes = map[string]string{
 	"github.com/spf13/cobra":        "cmd/gpm",
 	"go.etcd.io/bbolt":              "store",
 	"github.com/shirou/gopsutil/v3": "metrics",
-	"github.com/fsnotify/fsnotify":  "daemon",
+	"github.com/fsnotify/fsnotify":  "watch",
+	"github.com/robfig/cron/v3":     "schedule",
 	"github.com/Microsoft/go-winio": "ipc",
 	"github.com/klauspost/compress": "logs",
 }

@@ -51,6 +51,13 @@ type Spec struct {
 	ShutdownWithMessage bool     `json:"shutdown_with_message,omitempty"` // the message "shutdown" instead of the stop signal
 	NoAgent             bool     `json:"no_agent,omitempty"`              // nothing is preloaded into Node
 
+	Watch       []string      `json:"watch,omitempty"`        // directories and files whose change restarts it, relative to Cwd; none = no watch
+	IgnoreWatch []string      `json:"ignore_watch,omitempty"` // what of them does not matter, as in .gitignore
+	WatchDelay  time.Duration `json:"watch_delay,omitempty"`  // quiet time after a change before the restart
+
+	CronRestart      string `json:"cron_restart,omitempty"`       // 5 or 6 fields; "" or "0" = never
+	MaxMemoryRestart int64  `json:"max_memory_restart,omitempty"` // bytes of the whole tree of an instance; 0 = no limit
+
 	NoAutostart bool   `json:"no_autostart,omitempty"`
 	Policy      Policy `json:"policy"`
 }
@@ -130,6 +137,8 @@ func (s Spec) Clone() Spec {
 	s.Rlimits = maps.Clone(s.Rlimits)
 	s.CPUs = slices.Clone(s.CPUs)
 	s.Listen = slices.Clone(s.Listen)
+	s.Watch = slices.Clone(s.Watch)
+	s.IgnoreWatch = slices.Clone(s.IgnoreWatch)
 	s.Policy.StopExitCodes = slices.Clone(s.Policy.StopExitCodes)
 	return s
 }

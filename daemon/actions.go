@@ -71,6 +71,7 @@ func (d *Daemon) act(ctx context.Context, req app.ActionRequest, out emit) error
 	if req.Spec != nil {
 		d.applyPolicies(ctx, targets)
 	}
+	d.upkeep.tend(ctx, targets)
 	if err := out(app.Progress{Total: len(targets)}); err != nil {
 		return err
 	}

@@ -42,6 +42,7 @@ type Daemon struct {
 	admission sync.Mutex // serialises the decision whether a start names something new
 	tools                // what the launchers of all instances share
 	sampler   *metrics.Sampler
+	upkeep    *upkeep // restarts that nobody asks for by hand
 	reign     reign
 	trouble   logTrouble
 	bus       bus
@@ -83,6 +84,7 @@ func open(cfg Config) (*Daemon, error) {
 		tools: tools{exits: proc.NewWatcher(cfg.Host.Exits()), trees: proc.NewTrees(cfg.Host.PID())},
 	}
 	d.apps.apps = map[uint64]*application{}
+	d.upkeep = newUpkeep(d)
 	var err error
 	flushed := func(upTo uint64) { d.journal.Flushed(upTo) }
 	d.db, err = store.Open(filepath.Join(cfg.Home, "gpm.db"), store.Options{Timeout: lockWait, Flushed: flushed})
@@ -131,6 +133,8 @@ func (d *Daemon) run(ctx context.Context) error {
 	}
 	d.journal.Event(app.Event{Kind: app.EventDaemonUp, ID: -1, Reason: "version " + app.Version})
 	parts.Go(func() { d.trouble.record(ctx, d.journal) })
+	endUpkeep := d.upkeep.begin(ctx)
+	defer endUpkeep()
 	parts.Go(func() { failed <- ipc.Serve(ctx, listener, d.routes(), d.cfg.Log) })
 	select {
 	case err := <-failed:
@@ -141,6 +145,7 @@ func (d *Daemon) run(ctx context.Context) error {
 		}
 		return nil
 	case <-d.cfg.Host.Stopping():
+		endUpkeep() // what is stopped now must not be restarted
 		if err := d.stopAll(byShutdown, func(app.Progress) error { return nil }); err != nil {
 			return err
 		}

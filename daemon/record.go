@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"errors"
 	"reflect"
 
 	"gpm/app"
@@ -23,7 +24,7 @@ func changeRecord(rec *store.App, goal *app.Goal, targets []instance, req app.Ac
 	}
 	set["env"] = req.UpdateEnv
 	rec.Spec = app.Merge(rec.Spec, *req.Spec, set)
-	return launch.Validate(rec.Spec)
+	return errors.Join(launch.Validate(rec.Spec), checkUpkeep(rec.Spec))
 }
 
 func setGoals(rec *store.App, goal app.Goal, targets []instance) {

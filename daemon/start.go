@@ -33,6 +33,7 @@ func (d *Daemon) start(ctx context.Context, req app.StartRequest, out emit) erro
 		return err
 	}
 	d.applyPolicies(ctx, old)
+	d.upkeep.tend(ctx, append(old[:len(old):len(old)], fresh...))
 	if err := out(app.Progress{Total: len(old) + len(fresh), Note: startNote(fresh) + whyFork(fresh, req)}); err != nil {
 		return err
 	}
@@ -77,7 +78,7 @@ func (d *Daemon) admit(req app.StartRequest) (ids []int, fresh []instance, err e
 // startable refuses what cannot work, before anything is committed, and completes the rest. What fails only at
 // the last moment becomes an instance in state errored.
 func (d *Daemon) startable(spec app.Spec, counted bool) (app.Spec, error) {
-	if err := errors.Join(launch.Validate(spec), checkLogs(d.cfg.Home, spec)); err != nil {
+	if err := errors.Join(launch.Validate(spec), checkLogs(d.cfg.Home, spec), checkUpkeep(spec)); err != nil {
 		return spec, err
 	}
 	plan, err := d.resolver.Resolve(spec, launch.Instance{Home: d.cfg.Home, HomeHash: d.hash})

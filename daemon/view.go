@@ -20,6 +20,7 @@ func (d *Daemon) view(in instance) app.Status {
 func (a *application) complete(st app.Status) app.Status {
 	spec := a.spec()
 	st.Name, st.Namespace, st.Mode = spec.Name, spec.Namespace, spec.ExecMode
+	st.Watching = len(spec.Watch) > 0 && a.wantedUp()
 	if about := a.about.Load(); about != nil {
 		st.Version, st.User = about.version, about.user
 	}

@@ -135,6 +135,11 @@ func (s *Sampler) Sample(ctx context.Context, roots map[int][]int) map[int]app.U
 	return s.sample(ctx, roots, fresh)
 }
 
+// Latest is Sample with figures that are at most a tenth of a second old.
+func (s *Sampler) Latest(ctx context.Context, roots map[int][]int) map[int]app.Usage {
+	return s.sample(ctx, roots, 0)
+}
+
 // sample is Sample with figures that are at most so old, or a tenth of a second.
 func (s *Sampler) sample(ctx context.Context, roots map[int][]int, oldest time.Duration) map[int]app.Usage {
 	s.mu.Lock()

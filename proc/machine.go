@@ -8,6 +8,7 @@ package proc
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"gpm/app"
@@ -301,6 +302,9 @@ func (m Machine) rest(s app.State, reason string, now time.Time) Machine {
 func asked(ev Event) string {
 	if ev.By == "" {
 		return ev.Kind.String()
+	}
+	if strings.Contains(ev.By, ": ") { // a cause, which says it all: "cron: 0 4 * * *"
+		return ev.By
 	}
 	return ev.Kind.String() + " by " + ev.By
 }

@@ -63,6 +63,12 @@ func options() []option {
 		{"shared-socket", "", "", "one listening socket for all workers", "shared_socket", toggle(func(s S) *bool { return &s.SharedSocket })},
 		{"shutdown-with-message", "", "", "ask it to stop by the message \"shutdown\" instead of a signal", "shutdown_with_message", toggle(func(s S) *bool { return &s.ShutdownWithMessage })},
 		{"no-agent", "", "", "preload nothing into Node", "no_agent", toggle(func(s S) *bool { return &s.NoAgent })},
+		{"watch", "", "[=paths]", "restart it when a file below its directory, or these paths, changes (repeatable)", "watch", watchPaths},
+		{"ignore-watch", "", "pattern", "what the watch leaves out, as in .gitignore (repeatable)", "ignore_watch", list(func(s S) *[]string { return &s.IgnoreWatch })},
+		{"watch-delay", "", "time", "how long files must be quiet before the restart", "watch_delay", duration(func(s S) *time.Duration { return &s.WatchDelay })},
+		{"cron-restart", "c", "schedule", "restart it at these times: \"0 4 * * *\"; 0 is never", "cron_restart", text(func(s S) *string { return &s.CronRestart })},
+		{"cron", "", "schedule", "the same", "cron_restart", text(func(s S) *string { return &s.CronRestart })},
+		{"max-memory-restart", "", "size", "restart an instance that uses more, with its children: 200M", "max_memory_restart", byteSize(func(s S) *int64 { return &s.MaxMemoryRestart })},
 		{"no-autostart", "", "", "add it to the list, do not start it", "no_autostart", toggle(func(s S) *bool { return &s.NoAutostart })},
 		{"no-autorestart", "", "", "do not restart it when it ends", "policy.no_autorestart", toggle(func(s S) *bool { return &s.Policy.NoAutorestart })},
 		{"max-restarts", "", "n", "unstable runs in a row before it is given up (default 16)", "policy.max_restarts", number(func(s S) *int { return &s.Policy.MaxRestarts })},
@@ -84,7 +90,7 @@ func addSettings(cmd *cobra.Command) *settings {
 	s := &settings{set: app.Fields{}}
 	for _, o := range options() {
 		f := cmd.Flags().VarPF(&setting{s, o}, o.name, o.short, o.usage)
-		if o.value == "" {
+		if o.value == "" || o.name == "watch" {
 			f.NoOptDefVal = "true"
 		}
 	}

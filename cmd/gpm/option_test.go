@@ -74,7 +74,15 @@ func TestStartOptions(t *testing.T) {
 		"--rlimit nofile=4096 --rlimit core=0:unlimited": {"rlimits", func(s *app.Spec) {
 			s.Rlimits = map[string]string{"nofile": "4096", "core": "0:unlimited"}
 		}},
-		"--cpu 0,2-4":                    {"cpus", func(s *app.Spec) { s.CPUs = []int{0, 2, 3, 4} }},
+		"--cpu 0,2-4": {"cpus", func(s *app.Spec) { s.CPUs = []int{0, 2, 3, 4} }},
+		"--watch --ignore-watch *.tmp --watch-delay 1s": {"ignore_watch watch watch_delay", func(s *app.Spec) {
+			s.Watch, s.IgnoreWatch, s.WatchDelay = []string{"."}, []string{"*.tmp"}, time.Second
+		}},
+		"--watch=src,/lib --watch=x":     {"watch", func(s *app.Spec) { s.Watch = []string{filepath.Join(here, "src"), "/lib", filepath.Join(here, "x")} }},
+		"--watch=false":                  {"watch", func(*app.Spec) {}},
+		"--cron @daily":                  {"cron_restart", func(s *app.Spec) { s.CronRestart = "@daily" }},
+		"-c 0":                           {"cron_restart", func(s *app.Spec) { s.CronRestart = "0" }},
+		"--max-memory-restart 200M":      {"max_memory_restart", func(s *app.Spec) { s.MaxMemoryRestart = 200 << 20 }},
 		"--no-autostart":                 {"no_autostart", func(s *app.Spec) { s.NoAutostart = true }},
 		"--no-autorestart":               {"policy.no_autorestart", func(s *app.Spec) { s.Policy.NoAutorestart = true }},
 		"--no-autorestart=false":         {"policy.no_autorestart", func(*app.Spec) {}},

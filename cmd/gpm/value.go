@@ -294,6 +294,27 @@ func oneOf(field func(*app.Spec) *string, words ...string) setter {
 	}
 }
 
+// watchPaths takes paths from where the command runs; "." is the app's own directory.
+func watchPaths(s *app.Spec, value string) error {
+	if yes, err := strconv.ParseBool(value); err == nil {
+		if s.Watch = nil; yes {
+			s.Watch = []string{"."}
+		}
+		return nil
+	}
+	for p := range strings.SplitSeq(value, ",") {
+		if p = strings.TrimSpace(p); p == "" {
+			return errors.New("a path is empty")
+		}
+		abs, err := filepath.Abs(p)
+		if err != nil {
+			return err
+		}
+		s.Watch = append(s.Watch, abs)
+	}
+	return nil
+}
+
 // byteSize reads a size: 1024, 100K, 50M, 2G.
 func byteSize(field func(*app.Spec) *int64) setter {
 	return func(s *app.Spec, value string) error {

@@ -1,0 +1,179 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"reflect"
+	"strconv"
+	"sync"
+	"time"
+
+	"gpm/app"
+	"gpm/schedule"
+	"gpm/store"
+	"gpm/watch"
+)
+
+// upkeep restarts apps that should be up without being asked: when a file changed, at a time of day, above a
+// limit of memory.
+type upkeep struct {
+	d       *Daemon
+	watcher *watch.Watcher
+	cron    *schedule.Runner
+	changes chan watch.Change // the watcher must not wait for a restart
+	limits  chan struct{}     // a limit may have come or gone
+
+	mu   sync.Mutex // held while the rules of an app are brought up to date
+	kept map[uint64]rules
+}
+
+// rules are what is in force for one app.
+type rules struct {
+	watch    watch.Rule
+	schedule string
+}
+
+func newUpkeep(d *Daemon) *upkeep {
+	u := &upkeep{
+		d: d, watcher: watch.New(watch.Options{Log: d.cfg.Log}), changes: make(chan watch.Change, 64),
+		limits: make(chan struct{}, 1), kept: map[uint64]rules{},
+	}
+	u.cron = schedule.New(schedule.Options{Run: u.onSchedule})
+	return u
+}
+
+// begin works until ctx ends or the function that it returns is called, which waits until nothing is restarted any more.
+func (u *upkeep) begin(ctx context.Context) (end func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var parts sync.WaitGroup
+	parts.Go(func() { u.said("watch", u.watcher.Run(ctx)) })
+	parts.Go(func() { u.said("schedule", u.cron.Run(ctx)) })
+	parts.Go(func() { u.follow(ctx) })
+	parts.Go(func() { u.enforce(ctx) })
+	parts.Go(func() { u.tend(ctx, u.d.apps.instances()) }) // a large tree to watch must not delay the API
+	return func() { cancel(); parts.Wait() }
+}
+
+func (u *upkeep) said(what string, err error) {
+	if err != nil && !errors.Is(err, context.Canceled) {
+		u.d.cfg.Log.Error("A part of the upkeep has ended", "part", what, "err", err)
+	}
+}
+
+// checkUpkeep refuses settings that can never work.
+func checkUpkeep(spec app.Spec) error {
+	if _, _, err := cronOf(spec); err != nil {
+		return app.Errorf(app.CodeInvalid, "cannot restart %q by cron: %w", spec.Name, err).WithHint("five fields, like \"0 4 * * *\" for every day at 4:00")
+	}
+	return checkWatch(spec)
+}
+
+// cronOf is an app's schedule; pm2's "0" is none.
+func cronOf(spec app.Spec) (when schedule.Cron, wanted bool, err error) {
+	if spec.CronRestart == "" || spec.CronRestart == "0" {
+		return when, false, nil
+	}
+	when, err = schedule.Parse(spec.CronRestart, "")
+	return when, err == nil, err
+}
+
+// wantedUp says whether the user wants an instance of the app up. One that ended by itself still counts.
+func (a *application) wantedUp() bool {
+	for _, in := range a.record.Load().Instances {
+		if in.Goal == app.Up {
+			return true
+		}
+	}
+	return false
+}
+
+// tend brings the rules of the instances' apps in line with their records.
+func (u *upkeep) tend(ctx context.Context, targets []instance) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for _, a := range distinct(targets) {
+		u.tendOne(ctx, a)
+	}
+	select {
+	case u.limits <- struct{}{}:
+	default:
+	}
+}
+
+// tendOne leaves a rule that is in force alone: a new one would forget what it has seen.
+func (u *upkeep) tendOne(ctx context.Context, a *application) {
+	rec := a.record.Load()
+	var want rules
+	if a.wantedUp() {
+		want = rules{u.watchRule(*rec), rec.Spec.CronRestart}
+	}
+	have := u.kept[rec.Key]
+	if !reflect.DeepEqual(have.watch, want.watch) && !u.setWatch(ctx, *rec, want.watch) {
+		want.watch = watch.Rule{} // so that the next start tries again
+	}
+	if have.schedule != want.schedule {
+		u.setSchedule(*rec, want.schedule != "")
+	}
+	if u.kept[rec.Key] = want; reflect.DeepEqual(want, rules{}) {
+		delete(u.kept, rec.Key)
+	}
+}
+
+func (u *upkeep) setSchedule(rec store.App, on bool) {
+	id := upkeepID(rec.Key)
+	when, wanted, err := cronOf(rec.Spec)
+	if !on || !wanted {
+		u.cron.Remove(id)
+		u.said("schedule", err)
+		return
+	}
+	u.said("schedule", u.cron.Add(id, schedule.Job{When: when}, time.Time{}))
+}
+
+func (u *upkeep) onSchedule(ctx context.Context, id string, _ time.Time) error {
+	if a := u.byID(id); a != nil {
+		u.restart(ctx, a, nil, "cron: "+a.spec().CronRestart)
+	}
+	return nil
+}
+
+func upkeepID(key uint64) string { return strconv.FormatUint(key, 10) }
+
+// byID returns nil for an app that is gone.
+func (u *upkeep) byID(id string) *application {
+	key, err := strconv.ParseUint(id, 10, 64)
+	if err != nil {
+		return nil
+	}
+	return u.d.apps.byKey(key)
+}
+
+// restart restarts those instances of an app that should be up, and among them those in only, if given.
+func (u *upkeep) restart(ctx context.Context, a *application, only map[int]bool, why string) {
+	var all sync.WaitGroup
+	defer all.Wait()
+	for _, m := range a.group.Members() {
+		if !a.wants(m.ID) || only != nil && !only[m.ID] {
+			continue
+		}
+		all.Go(func() {
+			_, err := m.Restart(ctx, why)
+			if !a.wants(m.ID) { // the user stopped it meanwhile, and has the last word
+				_, err = m.Stop(ctx, byUser)
+			}
+			if err != nil && ctx.Err() == nil {
+				u.d.cfg.Log.Warn("Cannot restart", "id", m.ID, "why", why, "err", err)
+			}
+		})
+	}
+}
+
+// wants says whether the user wants this instance up.
+func (a *application) wants(id int) bool {
+	for _, in := range a.record.Load().Instances {
+		if in.ID == id {
+			return in.Goal == app.Up
+		}
+	}
+	return false
+}

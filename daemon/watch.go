@@ -1,0 +1,116 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"gpm/app"
+	"gpm/launch"
+	"gpm/store"
+	"gpm/watch"
+)
+
+// watchRule is what to watch of an app; the zero rule is nothing. The script counts even where the rules of the
+// repository leave it out, as they do with what is built.
+func (u *upkeep) watchRule(rec store.App) watch.Rule {
+	spec, home := rec.Spec, u.d.cfg.Home
+	if len(spec.Watch) == 0 {
+		return watch.Rule{}
+	}
+	rule := watch.Rule{Roots: watchRoots(spec), Ignore: spec.IgnoreWatch, Delay: spec.WatchDelay, Why: "watch"}
+	if info, err := os.Stat(spec.Script); err == nil && info.Mode().IsRegular() && filepath.IsAbs(spec.Script) {
+		rule.Files = []string{spec.Script}
+	}
+	for _, name := range []string{"logs", "pids", "gpm.db", "daemon.log", "master.log"} {
+		rule.Own = append(rule.Own, filepath.Join(home, name))
+	}
+	for _, in := range rec.Instances {
+		out, err := launch.LogPaths(home, spec, in.ID)
+		for _, path := range []string{out, err, launch.CombinedLogPath(home, spec, in.ID), launch.PidPath(home, spec, in.ID)} {
+			if filepath.IsAbs(path) {
+				rule.Own = append(rule.Own, path)
+			}
+		}
+	}
+	return rule
+}
+
+func watchRoots(spec app.Spec) []string {
+	roots := make([]string, len(spec.Watch))
+	for i, path := range spec.Watch {
+		if roots[i] = filepath.Clean(path); !filepath.IsAbs(path) {
+			roots[i] = filepath.Join(spec.Cwd, path)
+		}
+	}
+	return roots
+}
+
+func checkWatch(spec app.Spec) error {
+	for _, root := range watchRoots(spec) {
+		if _, err := os.Stat(root); err != nil {
+			return app.Errorf(app.CodeInvalid, "cannot watch for %q: %w", spec.Name, err).WithHint("--watch=PATH names a directory or a file, --watch alone the app's directory")
+		}
+	}
+	return nil
+}
+
+// setWatch reports whether the rule is in force. That it cannot be does not keep the app from running.
+func (u *upkeep) setWatch(ctx context.Context, rec store.App, rule watch.Rule) bool {
+	id := upkeepID(rec.Key)
+	if len(rule.Roots) == 0 {
+		u.watcher.Remove(id)
+		return true
+	}
+	// Who asked may go away; the rule is the daemon's.
+	if err := u.watcher.Add(context.WithoutCancel(ctx), id, rule, u.onChange); err != nil {
+		u.d.cfg.Log.Warn("Cannot watch", "app", rec.Spec.Name, "err", err)
+		u.watcher.Remove(id)
+		return false
+	}
+	return true
+}
+
+// onChange is called by the watcher. With so many waiting, the app of this one is restarted for another anyway, or
+// restarts are slower than saves.
+func (u *upkeep) onChange(c watch.Change) {
+	select {
+	case u.changes <- c:
+	default:
+		u.d.cfg.Log.Warn("Too many changes wait for their restart; one is left out", "app", c.ID)
+	}
+}
+
+// follow restarts apps whose files changed until ctx ends.
+func (u *upkeep) follow(ctx context.Context) {
+	var restarts sync.WaitGroup
+	defer restarts.Wait()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case c := <-u.changes:
+			if a := u.byID(c.ID); a != nil {
+				restarts.Go(func() { u.restart(ctx, a, nil, changeWords(a.spec().Cwd, c)) })
+			}
+		}
+	}
+}
+
+// changeWords is the reason of a restart: "watch: lib/a.js changed, and 2 more".
+func changeWords(cwd string, c watch.Change) string {
+	if len(c.Paths) == 0 {
+		return "watch"
+	}
+	name := c.Paths[0]
+	if rel, err := filepath.Rel(cwd, name); err == nil && filepath.IsLocal(rel) {
+		name = rel
+	}
+	words := "watch: " + name + " changed"
+	if more := len(c.Paths) - 1 + c.More; more > 0 {
+		words += fmt.Sprintf(", and %d more", more)
+	}
+	return words
+}

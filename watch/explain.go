@@ -1,0 +1,144 @@
+package watch
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+)
+
+// Mode is how a source is watched.
+type Mode string
+
+// The modes.
+const (
+	Notify Mode = "notify" // the kernel tells
+	Poll   Mode = "poll"   // scanned at an interval
+	Absent Mode = "absent" // not there; looked for
+)
+
+// Explanation answers why an app was restarted, or was not.
+type Explanation struct {
+	ID         string    `json:"id"`
+	Why        string    `json:"why,omitempty"` // Rule.Why
+	Sources    []Source  `json:"sources"`
+	Ignored    []Ignored `json:"ignored,omitempty"`      // the topmost paths that are ignored, at most 200
+	More       int       `json:"more_ignored,omitempty"` // those beyond
+	Unreadable []string  `json:"unreadable,omitempty"`   // directories that we may not read, and so cannot watch
+	Watches    int       `json:"watches"`                // directories of the shared instance that this app needs
+	Shared     int       `json:"shared_watches"`         // directories of the shared instance in all
+	Triggers   int       `json:"triggers"`               // since the app was first added
+	Last       *Change   `json:"last,omitempty"`
+	Warning    string    `json:"warning,omitempty"`
+}
+
+// Source is one root, or the list of single files.
+type Source struct {
+	Path    string   `json:"path,omitempty"`   // of a root
+	Target  string   `json:"target,omitempty"` // where it leads, when links are on the way
+	Mode    Mode     `json:"mode"`
+	Why     string   `json:"why,omitempty"` // of polling
+	Dirs    int      `json:"dirs"`
+	Files   int      `json:"files"`             // that matter
+	Singles []string `json:"singles,omitempty"` // the list of single files
+}
+
+// Ignored is one path that is not watched, and the rule that says so.
+type Ignored struct {
+	Path   string `json:"path"`
+	Rule   string `json:"rule"`
+	Source string `json:"source"` // "default", "ignore_watch", "own file", or file:line
+}
+
+const maxIgnored = 200
+
+// Explain says what is watched of an app. It reads the tree anew, without delaying anything.
+func (w *Watcher) Explain(id string) (Explanation, error) {
+	w.mu.Lock()
+	e := w.entries[id]
+	if e == nil {
+		w.mu.Unlock()
+		return Explanation{}, fmt.Errorf("cannot explain the watch of %s: %w", id, os.ErrNotExist)
+	}
+	x := e.explain()
+	rule := e.rule
+	w.mu.Unlock()
+	for i := range x.Sources {
+		if s := &x.Sources[i]; s.Path != "" {
+			x.count(s, rule)
+		}
+	}
+	return x, nil
+}
+
+func (e *entry) explain() Explanation {
+	x := Explanation{
+		ID: e.id, Why: e.rule.Why, Triggers: e.count, Warning: e.warning, Shared: len(e.w.hub.dirs),
+	}
+	if e.last != nil {
+		last := *e.last
+		x.Last = &last
+	}
+	for _, s := range e.sources {
+		if i := s.info(); i.Path != "" || len(i.Singles) > 0 {
+			x.Sources = append(x.Sources, i)
+		}
+	}
+	for _, d := range e.w.hub.dirs {
+		if slices.ContainsFunc(e.sources, func(s source) bool { _, ok := d.by[s]; return ok }) {
+			x.Watches++
+		}
+	}
+	return x
+}
+
+// count walks a root for its figures and for what the rules leave out.
+func (x *Explanation) count(s *Source, rule Rule) {
+	real, err := filepath.EvalSymlinks(s.Path)
+	if err != nil {
+		return
+	}
+	note := func(c child, by *pattern) {
+		if len(x.Ignored) == maxIgnored {
+			x.More++
+			return
+		}
+		x.Ignored = append(x.Ignored, Ignored{filepath.Join(s.Path, filepath.FromSlash(c.rel)), by.text, by.source})
+	}
+	walk(topPlace(s.Path, real, rule), note, func(p place, files []child, err error) {
+		s.Dirs++
+		s.Files += len(files)
+		if err != nil {
+			x.Unreadable = append(x.Unreadable, p.dir)
+		}
+	})
+}
+
+func (t *tree) entryOf() *entry { return t.e }
+
+func (t *tree) info() Source {
+	s := Source{Path: t.root, Mode: Notify}
+	if t.real != t.root {
+		s.Target = t.real
+	}
+	switch {
+	case t.poll != nil:
+		s.Mode, s.Why, s.Target = Poll, t.poll.why.Error(), ""
+	case t.real == "":
+		s.Mode = Absent
+	}
+	return s
+}
+
+func (f *fileSet) entryOf() *entry { return f.e }
+
+func (f *fileSet) info() Source {
+	s := Source{Mode: Notify, Dirs: len(f.dirs), Files: len(f.want), Singles: slices.Clone(f.want)}
+	switch {
+	case f.poll != nil:
+		s.Mode, s.Why = Poll, f.poll.why.Error()
+	case len(f.lost) > 0:
+		s.Mode = Absent
+	}
+	return s
+}
