@@ -29,6 +29,7 @@ type Config struct {
 	Host    master.Host
 	Log     *slog.Logger
 	Started time.Time
+	DropIn  bool         // called as pm2: its environment variables count
 	Healthy func(func()) // takes the function that the master's heartbeat calls; may be nil
 }
 
@@ -42,6 +43,7 @@ type Daemon struct {
 	admission sync.Mutex // serialises the decision whether a start names something new
 	tools                // what the launchers of all instances share
 	sampler   *metrics.Sampler
+	inputs    inputs
 	reign     reign
 	trouble   logTrouble
 	bus       bus
@@ -131,6 +133,9 @@ func (d *Daemon) run(ctx context.Context) error {
 	}
 	d.journal.Event(app.Event{Kind: app.EventDaemonUp, ID: -1, Reason: "version " + app.Version})
 	parts.Go(func() { d.trouble.record(ctx, d.journal) })
+	d.dropIn(true)
+	parts.Go(func() { d.servePM2(ctx) })
+	d.dropIn(true)
 	parts.Go(func() { failed <- ipc.Serve(ctx, listener, d.routes(), d.cfg.Log) })
 	select {
 	case err := <-failed:
@@ -152,6 +157,8 @@ func (d *Daemon) run(ctx context.Context) error {
 // end writes what is known and tells the master to end too. Every worker is gone.
 func (d *Daemon) end(stop func()) error {
 	d.journal.Event(app.Event{Kind: app.EventDaemonDn, ID: -1})
+	d.dropIn(false)
+	d.dropIn(false)
 	d.leave()
 	err := d.db.Flush()
 	if err := d.cgroups.Close(); err != nil {
