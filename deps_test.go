@@ -30,19 +30,27 @@ var arrows = map[string][]string{
 	"cluster/sockets": {},
 	"cluster/e2e":     {},
 
-	"logs":     {"app"},
-	"store":    {"app"},
-	"metrics":  {"app"},
-	"watch":    {},
-	"schedule": {},
-	"daemon":   {"agent", "app", "cluster", "ipc", "ipc/frame", "launch", "logs", "master", "metrics", "proc", "schedule", "store", "watch"},
-	"cmd/gpm":  {"app", "cluster/sockets", "ipc", "daemon", "master"},
+	"logs":      {"app"},
+	"store":     {"app"},
+	"metrics":   {"app"},
+	"watch":     {},
+	"schedule":  {},
+	"ecosystem": {"app"},
+	"pm2":       {"app"},
+	"static":    {"app"},
+	"deploy":    {"app"},
+	"daemon":    {"agent", "app", "cluster", "ipc", "ipc/frame", "launch", "logs", "master", "metrics", "pm2", "proc", "schedule", "store", "watch"},
+	"cmd/gpm":   {"app", "cluster/sockets", "deploy", "ecosystem", "ecosystem/engine", "ipc", "pm2", "static", "daemon", "master"},
+
+	"ecosystem/engine": {"ecosystem"},
 
 	"bench":         {"testprog"},
 	"e2e":           {},
 	"testprog":      {},
 	"testprog/leak": {"proc"},
 	"testprog/prog": {},
+
+	"testprog/realpm2": {},
 }
 
 // entryPrefix begins the names of the files of cmd/gpm that may import the daemon
@@ -58,6 +66,11 @@ var homes = map[string]string{
 	"github.com/robfig/cron/v3":     "schedule",
 	"github.com/Microsoft/go-winio": "ipc",
 	"github.com/klauspost/compress": "logs",
+	"github.com/goccy/go-yaml":      "ecosystem",
+	"github.com/joho/godotenv":      "ecosystem",
+	"github.com/pelletier/go-toml":  "ecosystem",
+	"github.com/dop251/goja":        "ecosystem/engine",
+	"github.com/evanw/esbuild":      "ecosystem/engine",
 }
 
 // goPackage is the part of `go list -json` that counts here.

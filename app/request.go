@@ -9,10 +9,11 @@ import (
 // decides what each names: existing processes (restart them), a file, a program on PATH, or a
 // command line.
 type StartRequest struct {
-	Targets []string `json:"targets"`         // as typed
-	Spec    Spec     `json:"spec"`            // options given; Cwd and Env are the caller's, Script is empty
-	Set     Fields   `json:"set,omitempty"`   // which fields of Spec the user gave, by JSON name ("policy.kill_timeout"); the others take defaults
-	Force   bool     `json:"force,omitempty"` // start a second app of the same script
+	Targets []string `json:"targets"`           // as typed
+	Spec    Spec     `json:"spec"`              // options given; Cwd and Env are the caller's, Script is empty
+	Set     Fields   `json:"set,omitempty"`     // which fields of Spec the user gave, by JSON name ("policy.kill_timeout"); the others take defaults
+	Default *Spec    `json:"default,omitempty"` // of new apps; nil = gpm's
+	Force   bool     `json:"force,omitempty"`   // start a second app of the same script
 }
 
 // Fields is a set of Spec fields by JSON name; those of Policy as "policy.NAME", those of Rotate as

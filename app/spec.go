@@ -35,6 +35,7 @@ type Spec struct {
 	LogType     string `json:"log_type,omitempty"`        // "json": an object a line; "" or "raw": as printed
 	LogRotate   Rotate `json:"log_rotate,omitzero"`
 	PidFile     string `json:"pid_file,omitempty"`
+	Stdin       bool   `json:"stdin,omitempty"` // a pipe that `send` writes to; else nothing to read
 
 	User  string `json:"uid,omitempty"` // name or number
 	Group string `json:"gid,omitempty"`

@@ -2,6 +2,7 @@ package app
 
 import (
 	"encoding/json"
+	"path/filepath"
 	"time"
 )
 
@@ -94,4 +95,15 @@ type Detail struct {
 
 	Actions []string                   `json:"actions,omitempty"` // that the app has announced, for trigger
 	Metrics map[string]json.RawMessage `json:"metrics,omitempty"` // that it reports, as it does
+}
+
+// Interpreter is the name of what runs the script, as pm2 says it: "node", or "none" for what is executed itself.
+func (d Detail) Interpreter() string {
+	switch {
+	case d.Spec.Interpreter != "":
+		return d.Spec.Interpreter
+	case len(d.Argv) == 0 || d.Argv[0] == d.Program:
+		return "none"
+	}
+	return filepath.Base(d.Argv[0])
 }

@@ -52,10 +52,6 @@ func verbOf(a app.Action) (verb, bool) {
 
 // act carries out a request and answers with one line of progress for each instance.
 func (d *Daemon) act(ctx context.Context, req app.ActionRequest, out emit) error {
-	v, ok := verbOf(req.Action)
-	if !ok {
-		return app.Errorf(app.CodeInvalid, "cannot do %q: no such action", req.Action)
-	}
 	if len(req.Selectors) == 0 {
 		return app.Errorf(app.CodeInvalid, "cannot %s: no process named", req.Action).
 			WithHint("name an id, a name, a namespace, /regex/ or all")
@@ -63,6 +59,15 @@ func (d *Daemon) act(ctx context.Context, req app.ActionRequest, out emit) error
 	targets, err := d.apps.find(req.Selectors)
 	if err != nil {
 		return err
+	}
+	return d.actOn(ctx, targets, req, out)
+}
+
+// actOn carries out a request on instances, whatever selectors it has.
+func (d *Daemon) actOn(ctx context.Context, targets []instance, req app.ActionRequest, out emit) error {
+	v, ok := verbOf(req.Action)
+	if !ok {
+		return app.Errorf(app.CodeInvalid, "cannot do %q: no such action", req.Action)
 	}
 	before := specsOf(targets)
 	if err := d.intend(targets, func(rec *store.App) error { return changeRecord(rec, v.goal, targets, req) }); err != nil {

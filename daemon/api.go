@@ -24,9 +24,15 @@ func (d *Daemon) routes() []ipc.Route {
 		{Pattern: "POST /v1/messages", Handler: ipc.Stream(d.postMessages)},
 		{Pattern: "POST /v1/trigger", Handler: ipc.Stream(d.trigger)},
 		{Pattern: "GET /v1/bus", Handler: ipc.Stream(d.getBus)},
+		{Pattern: "POST /v1/apply", Handler: ipc.Stream(d.postApply)},
+		{Pattern: "POST /v1/save", Handler: ipc.Handle(d.postSave)},
+		{Pattern: "POST /v1/resurrect", Handler: ipc.Stream(d.postResurrect)},
+		{Pattern: "POST /v1/input", Handler: ipc.Handle(d.postInput)},
 		{Pattern: "GET /v1/events", Handler: ipc.Stream(d.getEvents)},
 		{Pattern: "GET /v1/history", Handler: ipc.Handle(d.getHistory)},
 		{Pattern: "POST /v1/logs", Handler: ipc.Stream(d.postLogs)},
+		{Pattern: "POST /v1/logs/flush", Handler: ipc.Handle(d.postFlush)},
+		{Pattern: "POST /v1/logs/reopen", Handler: ipc.Handle(d.postReopen)},
 	}
 }
 
@@ -89,6 +95,10 @@ func (d *Daemon) postScale(ctx context.Context, req app.ScaleRequest, send func(
 
 func (d *Daemon) postMessages(ctx context.Context, req app.MessageRequest, send func(app.Progress) error) error {
 	return d.message(ctx, req, send)
+}
+
+func (d *Daemon) postApply(ctx context.Context, req app.ApplyRequest, send func(app.Progress) error) error {
+	return d.apply(ctx, req, send)
 }
 
 // postKill stops every app for good and then ends daemon and master.

@@ -29,6 +29,7 @@ type Config struct {
 	Host    master.Host
 	Log     *slog.Logger
 	Started time.Time
+	DropIn  bool         // called as pm2: its environment variables count
 	Healthy func(func()) // takes the function that the master's heartbeat calls; may be nil
 }
 
@@ -43,6 +44,7 @@ type Daemon struct {
 	tools                // what the launchers of all instances share
 	sampler   *metrics.Sampler
 	upkeep    *upkeep // restarts that nobody asks for by hand
+	inputs    inputs
 	reign     reign
 	trouble   logTrouble
 	bus       bus
@@ -135,6 +137,8 @@ func (d *Daemon) run(ctx context.Context) error {
 	parts.Go(func() { d.trouble.record(ctx, d.journal) })
 	endUpkeep := d.upkeep.begin(ctx)
 	defer endUpkeep()
+	d.dropIn(true)
+	parts.Go(func() { d.servePM2(ctx) })
 	parts.Go(func() { failed <- ipc.Serve(ctx, listener, d.routes(), d.cfg.Log) })
 	select {
 	case err := <-failed:
@@ -157,6 +161,7 @@ func (d *Daemon) run(ctx context.Context) error {
 // end writes what is known and tells the master to end too. Every worker is gone.
 func (d *Daemon) end(stop func()) error {
 	d.journal.Event(app.Event{Kind: app.EventDaemonDn, ID: -1})
+	d.dropIn(false)
 	d.leave()
 	err := d.db.Flush()
 	if err := d.cgroups.Close(); err != nil {

@@ -71,7 +71,11 @@ func sameScript(spec app.Spec, list []existing) []existing {
 
 // newSpec completes the options of a request to a Spec.
 func newSpec(target, script string, req app.StartRequest) app.Spec {
-	spec := app.Merge(app.Spec{Policy: app.DefaultPolicy()}, req.Spec, req.Set)
+	base := app.Spec{Policy: app.DefaultPolicy()}
+	if req.Default != nil {
+		base = *req.Default
+	}
+	spec := app.Merge(base, req.Spec, req.Set)
 	spec.Cwd, spec.Env = req.Spec.Cwd, req.Spec.Env
 	spec.Script = target
 	if script != "" {

@@ -158,9 +158,13 @@ func spawnError(program string, spec app.Spec, err error) error {
 // child joins a process in the master with its output and its tree.
 func (l *launcher) child(spec app.Spec, seq uint64, s master.Spawned, awaited bool) proc.Child {
 	out, err := l.output(spec, seq, s)
+	l.d.inputs.keep(l.id, s.Stdin)
 	cfg := proc.ChildConfig{
 		Host: l.d.cfg.Host, Exits: l.d.exits, Key: childKey(l.id, seq), PID: s.PID, Start: s.Start, Awaited: awaited,
-		Drain: func(context.Context) []string { return drain(out, err) },
+		Drain: func(context.Context) []string {
+			l.d.inputs.drop(l.id, s.Stdin)
+			return drain(out, err)
+		},
 	}
 	if spec.ShutdownWithMessage {
 		ref := cluster.Ref{ID: l.id, Seq: seq}

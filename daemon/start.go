@@ -233,6 +233,11 @@ func (d *Daemon) commit(specs []app.Spec) ([]instance, error) {
 	if err != nil {
 		return nil, err
 	}
+	return d.enrollAll(records), nil
+}
+
+// enrollAll gives new apps groups, in which nothing runs yet.
+func (d *Daemon) enrollAll(records []store.App) []instance {
 	var out []instance
 	for _, rec := range records {
 		a := d.enroll(rec)
@@ -242,7 +247,7 @@ func (d *Daemon) commit(specs []app.Spec) ([]instance, error) {
 			out = append(out, instance{a, a.group.Add(st, rec.Spec.Policy, nil)})
 		}
 	}
-	return out, nil
+	return out
 }
 
 func createApps(tx *store.Tx, specs []app.Spec) ([]store.App, error) {

@@ -93,8 +93,13 @@ func getList[T any](ctx context.Context, c *Client, path string, query url.Value
 	return ask(ctx, c, call{http.MethodGet, path, query, nil}, w, readList[T])
 }
 
-// ask sends a request that changes nothing and reads the answer. When the daemon dies meanwhile it asks the next one.
+// ask sends a request that may be repeated and reads the answer. When the daemon dies meanwhile it asks the next one.
 func ask[T any](ctx context.Context, c *Client, r call, w wait, read func(io.Reader) (T, error)) (T, error) {
+	return exchange(ctx, c, r, w, read, errBroken)
+}
+
+// exchange sends a request and reads the answer; it is sent again to the next daemon after the errors given.
+func exchange[T any](ctx context.Context, c *Client, r call, w wait, read func(io.Reader) (T, error), again ...error) (T, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, w.time, (*timeout)(&w))
 	defer cancel()
 	var v T
@@ -108,7 +113,7 @@ func ask[T any](ctx context.Context, c *Client, r call, w wait, read func(io.Rea
 			return c.explain(ctx, err)
 		}
 		return nil
-	}, errBroken)
+	}, again...)
 	return v, err
 }
 

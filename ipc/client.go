@@ -150,6 +150,37 @@ func (c *Client) Bus(ctx context.Context) iter.Seq2[app.Message, error] {
 	return stream[app.Message](ctx, c, call{http.MethodGet, "/v1/bus", nil, nil}, "messages")
 }
 
+// Apply starts the apps of a file and changes those that exist.
+func (c *Client) Apply(ctx context.Context, req app.ApplyRequest) iter.Seq2[app.Progress, error] {
+	return stream[app.Progress](ctx, c, post("/v1/apply", req), "the apps of the file")
+}
+
+// Save keeps the list, for Resurrect.
+func (c *Client) Save(ctx context.Context, req app.SaveRequest) (app.Saved, error) {
+	return ask(ctx, c, post("/v1/save", req), wait{"the list to be saved", listCall}, readWhole[app.Saved])
+}
+
+// Resurrect starts what was saved and does not run.
+func (c *Client) Resurrect(ctx context.Context) iter.Seq2[app.Progress, error] {
+	return stream[app.Progress](ctx, c, post("/v1/resurrect", None{}), "what was saved")
+}
+
+// Flush empties log files.
+func (c *Client) Flush(ctx context.Context, req app.FlushRequest) (app.Flushed, error) {
+	return ask(ctx, c, post("/v1/logs/flush", req), wait{"log files to be emptied", listCall}, readWhole[app.Flushed])
+}
+
+// Reopen has all log files opened anew.
+func (c *Client) Reopen(ctx context.Context) (app.Flushed, error) {
+	return ask(ctx, c, post("/v1/logs/reopen", None{}), wait{"log files to be opened anew", listCall}, readWhole[app.Flushed])
+}
+
+// Input writes to the standard input of a process. It is not repeated: a line must not arrive twice.
+func (c *Client) Input(ctx context.Context, req app.InputRequest) error {
+	_, err := exchange(ctx, c, post("/v1/input", req), wait{"the process to read its input", listCall}, readWhole[None])
+	return err
+}
+
 // Events returns events of the past and, with Follow, those to come until ctx ends.
 func (c *Client) Events(ctx context.Context, q EventQuery) iter.Seq2[app.Event, error] {
 	return func(yield func(app.Event, error) bool) {

@@ -76,7 +76,8 @@ func (r *Resolver) resolve(spec app.Spec, inst Instance) (Plan, error) {
 	}
 	plan := Plan{Program: cmd.program, Interpreter: cmd.interpreter, Runtime: cmd.javascript(), Version: r.packageVersion(cmd.dir), User: who.name}
 	plan.Spawn = master.Spawn{
-		Path: cmd.argv[0], Argv: cmd.argv, Env: list, Dir: spec.Cwd,
+		Stdin: spec.Stdin,
+		Path:  cmd.argv[0], Argv: cmd.argv, Env: list, Dir: spec.Cwd,
 		Credential: who.credential, Rlimits: limits,
 		Nice: spec.Nice, CPUs: cpusFor(spec, inst.Slot, allowedCPUs), OOMScoreAdj: spec.OOMScoreAdj,
 	}

@@ -14,6 +14,9 @@ import (
 // selectorsUse is how commands that act on processes are called.
 const selectorsUse = "<id|name|namespace|/regex/|all>..."
 
+// filesUse is how those are called that take files of apps too.
+const filesUse = "<id|name|namespace|/regex/|all|file>..."
+
 // newActionCommand is the common part of the commands that act on processes.
 func newActionCommand(c *cli, name, short string, run func(cmd *cobra.Command, args []string) error) *cobra.Command {
 	return &cobra.Command{
@@ -72,16 +75,29 @@ func (c *cli) finish(ctx context.Context, client *ipc.Client, err error) error {
 }
 
 func newStopCommand(c *cli) *cobra.Command {
-	return newActionCommand(c, "stop", "Stop processes, keep them in the list", func(cmd *cobra.Command, args []string) error {
-		return c.act(cmd.Context(), app.ActionRequest{Action: app.ActionStop, Selectors: args})
-	})
+	return newEndCommand(c, app.ActionStop, "Stop processes, keep them in the list")
 }
 
 func newDeleteCommand(c *cli) *cobra.Command {
-	cmd := newActionCommand(c, "delete", "Stop processes and remove them from the list", func(cmd *cobra.Command, args []string) error {
-		return c.act(cmd.Context(), app.ActionRequest{Action: app.ActionDelete, Selectors: args})
-	})
+	cmd := newEndCommand(c, app.ActionDelete, "Stop processes and remove them from the list")
 	cmd.Aliases = []string{"del"}
+	return cmd
+}
+
+// newEndCommand is the common part of stop and delete. A file of apps stands for the names of its apps.
+func newEndCommand(c *cli, action app.Action, short string) *cobra.Command {
+	var o fileOptions
+	var s settings
+	cmd := newActionCommand(c, string(action), short, func(cmd *cobra.Command, args []string) error {
+		selectors, err := c.resolve(cmd.Context(), args, &s, o)
+		if err != nil {
+			return err
+		}
+		return c.act(cmd.Context(), app.ActionRequest{Action: action, Selectors: selectors})
+	})
+	cmd.Use = string(action) + " " + filesUse
+	o.addFlags(cmd)
+	cmd.Flags().StringVar(&s.envName, "env", "", "of a file, the `name` that append_env_to_name has added")
 	return cmd
 }
 

@@ -20,15 +20,17 @@ type cli struct {
 	screen   screen // of out
 	errStyle bool   // err takes colours
 
+	role     role
 	homeFlag string
 	silent   bool
 	noColour bool
 
+	acted  []string    // ids of what this command has done something to
 	daemon *ipc.Client // nil before the first use
 }
 
 func newCLI(stdout, stderr io.Writer) *cli {
-	return &cli{out: stdout, err: stderr, screen: screenOf(stdout), errStyle: screenOf(stderr).terminal}
+	return &cli{role: asGPM, out: stdout, err: stderr, screen: screenOf(stdout), errStyle: screenOf(stderr).terminal}
 }
 
 func (c *cli) close() {
@@ -58,13 +60,13 @@ func (c *cli) say(format string, args ...any) {
 	}
 	line := fmt.Sprintf(format, args...)
 	if c.screen.terminal && c.screen.width > 0 {
-		line = cut(line, c.screen.width-len("[gpm] "))
+		line = cut(line, c.screen.width-len(c.prefix()+" "))
 	}
-	fmt.Fprintln(c.out, c.paint().paint(green, "[gpm]")+" "+line)
+	fmt.Fprintln(c.out, c.paint().paint(green, c.prefix())+" "+line)
 }
 
 func (c *cli) warn(format string, args ...any) {
-	c.complain("[gpm][WARN]", yellow, fmt.Sprintf(format, args...))
+	c.complain(c.prefix()+"[WARN]", yellow, fmt.Sprintf(format, args...))
 }
 
 func (c *cli) complain(prefix string, s style, text string) {
@@ -80,9 +82,9 @@ func (c *cli) fail(err error) {
 		err = errors.New("interrupted; what was asked for may still be going on")
 	}
 	e := app.AsError(err)
-	c.complain("[gpm][ERROR]", red, e.Message)
+	c.complain(c.prefix()+"[ERROR]", red, e.Message)
 	if e.Hint != "" {
-		c.complain("[gpm][INFO]", cyan, e.Hint)
+		c.complain(c.prefix()+"[INFO]", cyan, c.command(e.Hint))
 	}
 }
 
@@ -149,6 +151,6 @@ func jsList(ids []int) string {
 // aside prints a message beside the result: on stderr, so that a result that is read by a program stays whole.
 func (c *cli) aside(format string, args ...any) {
 	if !c.silent {
-		c.complain("[gpm]", green, fmt.Sprintf(format, args...))
+		c.complain(c.prefix(), green, fmt.Sprintf(format, args...))
 	}
 }

@@ -47,7 +47,7 @@ func TestListCommand(t *testing.T) {
 
 func TestJlist(t *testing.T) {
 	f := newFake(t)
-	for _, args := range [][]string{{"jlist"}, {"prettylist"}, {"jlist", "--json"}} {
+	for _, args := range [][]string{{"jlist"}, {"prettylist", "--json"}, {"jlist", "--json"}} {
 		out := good(t, f, args...)
 		if strings.Contains(out, "hunter2") {
 			t.Errorf("%v shows a secret", args)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"gpm/app"
@@ -88,8 +89,9 @@ func (c *cli) launch(ctx context.Context, client *ipc.Client, home string, lock 
 	if up, err := answers(ctx, client); up || err != nil { // it came up before we got the lock
 		return err
 	}
-	c.aside("Spawning gpm daemon with gpm_home=%s", home)
-	master, err := spawnMaster(home, lock)
+	c.linkLog(home)
+	c.aside("Spawning %s daemon with %s_home=%s", c.role, strings.ToLower(string(c.role)), home)
+	master, err := spawnMaster(home, c.daemonEnv(), lock)
 	if err != nil {
 		return app.Errorf(app.CodeInternal, "cannot start the daemon of %s: %w", home, err).WithHint("see whether the home can be written to")
 	}
@@ -97,7 +99,7 @@ func (c *cli) launch(ctx context.Context, client *ipc.Client, home string, lock 
 		if up, err := answers(ctx, client); err != nil {
 			return err
 		} else if up {
-			c.aside("gpm successfully daemonized")
+			c.aside("%s successfully daemonized", c.role)
 			return master.Release()
 		}
 		if exited(master) {

@@ -18,6 +18,7 @@ import (
 //	gpm daemon --home H    the brain; its master starts it
 //	gpm exec-worker …      a worker, between fork and exec
 //	gpm exec-listen P …    a worker that is given sockets, before it becomes program P
+//	gpm static-server      a worker that serves files, see gpm serve
 func entry(args []string, stderr io.Writer) (code int, ok bool) {
 	if len(args) == 0 {
 		return 0, false
@@ -33,6 +34,8 @@ func entry(args []string, stderr io.Writer) (code int, ok bool) {
 		return exitCode(stderr, runDaemon(home)), true
 	case args[0] == "exec-listen" && len(args) > 2:
 		return exitCode(stderr, sockets.ExecListening(args[1], args[2:], os.Environ())), true
+	case args[0] == staticServer && len(args) == 1:
+		return exitCode(stderr, serveFiles()), true
 	case args[0] == "exec-worker":
 		return exitCode(stderr, execWorker(args[1:])), true
 	}

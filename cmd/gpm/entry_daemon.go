@@ -79,7 +79,7 @@ func runDaemon(home string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
 	err = daemon.Run(ctx, daemon.Config{
-		Home: home, Host: link, Started: started,
+		Home: home, Host: link, Started: started, DropIn: os.Getenv(dropInVariable) != "",
 		Log:     slog.New(slog.NewTextHandler(os.Stderr, nil)),
 		Healthy: func(f func()) { check.Store(&f) },
 	})
@@ -97,7 +97,7 @@ func succeed(home string) error {
 		return err
 	}
 	defer lock.Close()
-	p, err := spawnMaster(home, lock)
+	p, err := spawnMaster(home, os.Environ(), lock)
 	if err != nil {
 		return err
 	}

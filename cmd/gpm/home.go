@@ -9,12 +9,17 @@ import (
 	"path/filepath"
 
 	"gpm/app"
+	"gpm/pm2"
 )
 
 // home returns the absolute path of the home: --home, GPM_HOME or ~/.gpm.
 func (c *cli) home() (string, error) {
 	dir := c.homeFlag
-	if dir == "" {
+	switch {
+	case dir != "":
+	case c.role == asPM2:
+		dir = pm2.HomeDir(os.Getenv)
+	default:
 		dir = os.Getenv("GPM_HOME")
 	}
 	if dir == "" {
@@ -60,7 +65,7 @@ func homeError(home string, err error) error {
 }
 
 // spawnMaster starts a master that is independent of us, and hands the lock on the home on to it.
-func spawnMaster(home string, lock io.Closer) (*os.Process, error) {
+func spawnMaster(home string, env []string, lock io.Closer) (*os.Process, error) {
 	exe, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -70,7 +75,7 @@ func spawnMaster(home string, lock io.Closer) (*os.Process, error) {
 		return nil, err
 	}
 	defer log.Close()
-	cmd := &exec.Cmd{Path: exe, Args: []string{"gpm", "master", "--home", home}, Stdout: log, Stderr: log}
+	cmd := &exec.Cmd{Path: exe, Args: []string{"gpm", "master", "--home", home}, Env: env, Stdout: log, Stderr: log}
 	detach(cmd, lock)
 	if err := cmd.Start(); err != nil {
 		return nil, err

@@ -12,6 +12,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"gpm/ipc"
+	"gpm/testprog/realpm2"
 )
 
 // update rewrites golden files.
@@ -20,7 +21,7 @@ var update = flag.Bool("update", false, "rewrite the golden files in testdata")
 // TestMain makes the test binary a gpm as well: scripts, and commands that start a daemon, execute it
 // under that name.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"gpm": gpmOrFake})
+	testscript.Main(m, map[string]func(){"gpm": gpmOrFake, "pm2": main, "pm2-runtime": main, "pm2-docker": main})
 }
 
 func gpmOrFake() {
@@ -32,19 +33,33 @@ func gpmOrFake() {
 }
 
 // TestScripts runs the end-to-end scripts, each in a home of its own.
-func TestScripts(t *testing.T) {
+func TestScripts(t *testing.T) { runScripts(t, "testdata/script", "") }
+
+// TestRealPM2 runs scripts in which the npm package pm2 is the client.
+func TestRealPM2(t *testing.T) {
+	runScripts(t, "testdata/realpm2", filepath.Join(realpm2.Dir(t), "node_modules", "pm2"))
+}
+
+func runScripts(t *testing.T, dir, pm2 string) {
 	testscript.Run(t, testscript.Params{
-		Dir: "testdata/script",
+		Dir: dir,
 		Setup: func(env *testscript.Env) error {
 			home := filepath.Join(env.WorkDir, "home")
-			env.Setenv("GPM_HOME", home)
-			env.Setenv("HOME", env.WorkDir)
-			env.Defer(func() { endDaemon(t, home) })
+			for name, value := range map[string]string{
+				"GPM_HOME": home, "HOME": env.WorkDir, "PORT": freePort(t), "PORT2": freePort(t), "REALPM2": pm2,
+			} {
+				env.Setenv(name, value)
+			}
+			env.Defer(func() { endDaemon(t, home); endDaemon(t, filepath.Join(env.WorkDir, "pm2home")) })
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"await": cmdAwait,
-			"alive": cmdAlive,
+			"await":   cmdAwait,
+			"alive":   cmdAlive,
+			"exits":   cmdExits,
+			"fetch":   cmdFetch,
+			"realpm2": cmdRealPM2,
+			"waitlog": cmdWaitlog,
 		},
 	})
 }
@@ -65,7 +80,7 @@ func endDaemon(t *testing.T, home string) {
 	if err != nil {
 		t.Errorf("cannot list what is left: %v", err)
 	}
-	if code := run(context.Background(), []string{"--home", home, "-s", "kill"}, os.Stderr, os.Stderr); code == 0 {
+	if code := run(context.Background(), "gpm", []string{"--home", home, "-s", "kill"}, os.Stderr, os.Stderr); code == 0 {
 		return
 	}
 	t.Errorf("gpm kill failed in %s", home)
@@ -98,7 +113,7 @@ func golden(t *testing.T, name, got string) {
 // gpm runs a command in this process.
 func gpm(home string, args ...string) (code int, stdout, stderr string) {
 	var out, err strings.Builder
-	code = run(context.Background(), append([]string{"--home", home}, args...), &out, &err)
+	code = run(context.Background(), "gpm", append([]string{"--home", home}, args...), &out, &err)
 	return code, out.String(), err.String()
 }
 

@@ -14,6 +14,8 @@ import (
 type settings struct {
 	spec app.Spec
 	set  app.Fields
+
+	envName string // --env NAME, which selects env_NAME of a file
 }
 
 // option is one setting on the command line: --name, its shorthand, what it is called in the help, and the
@@ -36,7 +38,7 @@ func options() []option {
 		{"node-args", "", "args", "the same", "interpreter_args", words(func(s S) *[]string { return &s.InterpreterArgs })},
 		{"instances", "i", "n", "how many; max or 0 is one a CPU, -1 one less, 50% half of them", "instances", instances},
 		{"execute-command", "x", "", "fork mode, whatever the program is", "exec_mode", forkMode},
-		{"env", "", "KEY=VALUE", "environment variable (repeatable)", "env", variable},
+		{"env", "", "KEY=VALUE", "environment variable (repeatable); of a file, NAME selects env_NAME", "env", variable},
 		{"filter-env", "", "text", "drop variables whose name contains this (repeatable)", "filter_env", list(func(s S) *[]string { return &s.FilterEnv })},
 		{"output", "o", "file", "log file of stdout", "out_file", path(func(s S) *string { return &s.OutFile })},
 		{"error", "e", "file", "log file of stderr", "error_file", path(func(s S) *string { return &s.ErrorFile })},
@@ -52,6 +54,7 @@ func options() []option {
 		{"log-compress", "", "kind", "gzip (default), zstd or none", "log_rotate.compress", oneOf(func(s S) *string { return &s.LogRotate.Compress }, "gzip", "zstd", "none")},
 		{"no-log-rotate", "", "", "never rotate", "log_rotate.off", toggle(func(s S) *bool { return &s.LogRotate.Off })},
 		{"pid", "p", "file", "file for the process id", "pid_file", path(func(s S) *string { return &s.PidFile })},
+		{"stdin", "", "", "give it a standard input, for send and attach", "stdin", toggle(func(s S) *bool { return &s.Stdin })},
 		{"uid", "", "user", "run as this user", "uid", text(func(s S) *string { return &s.User })},
 		{"gid", "", "group", "run as this group", "gid", text(func(s S) *string { return &s.Group })},
 		{"nice", "", "n", "priority, -20 (high) to 19", "nice", nice},
@@ -115,9 +118,22 @@ func (v *setting) Set(s string) error {
 	if strings.ContainsRune(s, 0) {
 		return errors.New("it contains a zero byte")
 	}
+	if v.option.name == "env" && s != "" && !strings.Contains(s, "=") {
+		v.to.envName = s
+		return nil
+	}
 	if err := v.option.set(&v.to.spec, s); err != nil {
 		return err
 	}
 	v.to.set[v.option.field] = true
 	return nil
+}
+
+// noEnvName refuses --env NAME where there is no file in which to look for env_NAME.
+func (s *settings) noEnvName() error {
+	if s.envName == "" {
+		return nil
+	}
+	return app.Errorf(app.CodeInvalid, "cannot use --env %q: there is no file with an env_%s", s.envName, s.envName).
+		WithHint("name an ecosystem file, or set a variable by --env KEY=VALUE")
 }

@@ -138,7 +138,6 @@ func TestBadOptions(t *testing.T) {
 		"--max-restarts x":          "at least 0",
 		"-i many":                   "neither max nor a number",
 		"-i 99999":                  "neither max nor a number",
-		"--env production":          "not KEY=VALUE",
 		"--env =x":                  "not KEY=VALUE",
 		"--nice 20":                 "-20 to 19",
 		"--rlimit nofile":           "NAME=VALUE",

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"strconv"
 
 	"gpm/app"
 )
@@ -47,6 +48,7 @@ func (p *progress) take(item app.Progress) {
 	name := ""
 	if item.Status != nil {
 		p.done++
+		p.c.acted = append(p.c.acted, strconv.Itoa(item.Status.ID))
 		name = fmt.Sprintf("[%s](%d) ", item.Status.Name, item.Status.ID)
 	}
 	switch {

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"os"
-
 	"github.com/spf13/cobra"
 
 	"gpm/app"
@@ -13,21 +11,18 @@ func newReloadCommand(c *cli) *cobra.Command {
 	cmd := newActionCommand(c, "reload", "Replace the processes of a cluster one by one, without a failed request", func(cmd *cobra.Command, args []string) error {
 		return reloadFunc(c, cmd, args, o)
 	})
-	cmd.Use += " [-- args]"
+	cmd.Use = "reload " + filesUse + " [-- args]"
 	cmd.Long = `Each process gets a successor, which must listen where the old one does (or say "ready") within the
 listen timeout. Only then is the old one asked to finish and to end. The first successor that fails
 ends the reload: the old processes go on. What is not a cluster is restarted.`
 	o.settings = addSettings(cmd)
+	o.addFlags(cmd)
+	addIgnored(cmd)
 	cmd.Flags().BoolVarP(&o.updateEnv, "update-env", "a", false, "take this environment, over the present one")
 	cmd.Flags().IntVar(&o.parallel, "parallel", 0, "after the first, at most so `many` at once (default 1)")
 	return cmd
 }
 
 func reloadFunc(c *cli, cmd *cobra.Command, args []string, o restartOptions) error {
-	req, err := restartRequest(args, cmd.ArgsLenAtDash(), o, os.Environ())
-	if err != nil {
-		return err
-	}
-	req.Action = app.ActionReload
-	return c.act(cmd.Context(), req)
+	return c.restartOr(cmd, args, o, app.ActionReload)
 }

@@ -10,30 +10,53 @@ import (
 
 type restartOptions struct {
 	*settings
+	fileOptions
 	updateEnv bool
 	parallel  int
+	attach    bool
 }
 
 func newRestartCommand(c *cli) *cobra.Command {
 	var o restartOptions
 	cmd := newActionCommand(c, "restart", "Restart processes, with new settings if given", func(cmd *cobra.Command, args []string) error {
-		return restartFunc(c, cmd, args, o)
+		return c.attachIf(cmd.Context(), o.attach, restartFunc(c, cmd, args, o))
 	})
-	cmd.Use += " [-- args]"
+	cmd.Use = "restart " + filesUse + " [-- args]"
 	o.settings = addSettings(cmd)
+	o.addFlags(cmd)
+	addIgnored(cmd)
+	cmd.Flags().BoolVar(&o.attach, "attach", false, "then show the output, until interrupted")
 	cmd.Flags().BoolVarP(&o.updateEnv, "update-env", "a", false, "take this environment, over the present one")
 	cmd.Flags().IntVar(&o.parallel, "parallel", 0, "at most so `many` at once (default: the daemon's choice)")
 	return cmd
 }
 
 func restartFunc(c *cli, cmd *cobra.Command, args []string, o restartOptions) error {
-	req, err := restartRequest(args, cmd.ArgsLenAtDash(), o, os.Environ())
+	return c.restartOr(cmd, args, o, app.ActionRestart)
+}
+
+// restartOr restarts or reloads processes. A file of apps among the selectors is applied: its settings and its
+// environment are always taken.
+func (c *cli) restartOr(cmd *cobra.Command, args []string, o restartOptions, action app.Action) error {
+	targets, spec, _ := splitTargets(args, cmd.ArgsLenAtDash(), o.settings)
+	o.spec, o.action = spec, action
+	files, rest := splitFiles(targets)
+	if len(files) > 0 {
+		if err := c.applyFiles(cmd.Context(), files, o.settings, o.fileOptions); err != nil || len(rest) == 0 {
+			return err
+		}
+	}
+	if err := o.noEnvName(); err != nil {
+		return err
+	}
+	req, err := restartRequest(rest, -1, o, os.Environ())
 	if err != nil {
 		return err
 	}
 	if !req.UpdateEnv {
 		c.say("Use --update-env to update environment variables")
 	}
+	req.Action = action
 	return c.act(cmd.Context(), req)
 }
 

@@ -2,30 +2,41 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"gpm/app"
 )
 
-// run carries out one command line and returns its exit code: 0, or 1 after any error.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+// run carries out one command line, with the name that gpm was called by, and returns its exit code: 0, or 1 after any error.
+func run(ctx context.Context, name string, args []string, stdout, stderr io.Writer) int {
 	// A command lives for milliseconds; collecting the garbage of a long list would take a good part of them.
 	debug.SetGCPercent(800)
 	c := newCLI(stdout, stderr)
+	c.role, args = roleOf(name, args)
 	root := newRootCommand(c)
 	root.SetArgs(signedNumbers(args))
 	err := root.ExecuteContext(ctx)
 	c.close()
+	if status, ok := errors.AsType[exitStatus](err); ok {
+		return int(status)
+	}
 	if err != nil {
 		c.fail(err)
 		return 1
 	}
 	return 0
 }
+
+// exitStatus is the exit code of a command that ends as what it ran did.
+type exitStatus int
+
+func (e exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
 
 // The groups of commands in the help.
 const (
@@ -37,7 +48,7 @@ const (
 // newRootCommand returns the tree of all commands.
 func newRootCommand(c *cli) *cobra.Command {
 	root := &cobra.Command{
-		Use:           "gpm",
+		Use:           strings.ToLower(string(c.role)),
 		Short:         "gpm starts programs, keeps them up, and says what became of them",
 		Version:       app.Version,
 		Args:          cobra.ArbitraryArgs,
@@ -49,6 +60,8 @@ func newRootCommand(c *cli) *cobra.Command {
 	root.SetErr(c.err)
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetFlagErrorFunc(flagError)
+	root.PersistentFlags().StringVar(&c.homeFlag, "hp", "", "")
+	_ = root.PersistentFlags().MarkHidden("hp") // pm2's word
 	root.PersistentFlags().StringVar(&c.homeFlag, "home", "", "home `directory` of the daemon (default $GPM_HOME or ~/.gpm)")
 	root.PersistentFlags().BoolVarP(&c.silent, "silent", "s", false, "print results and errors only")
 	root.PersistentFlags().BoolVar(&c.noColour, "no-color", false, "no colours; NO_COLOR does the same")
@@ -59,11 +72,16 @@ func newRootCommand(c *cli) *cobra.Command {
 	)
 	root.SetHelpCommandGroupID(groupSelf)
 	root.SetCompletionCommandGroupID(groupSelf)
-	addGroup(root, groupAct, newStartCommand(c), newStopCommand(c), newRestartCommand(c), newReloadCommand(c), newScaleCommand(c), newSendCommand(c), newTriggerCommand(c), newDeleteCommand(c),
-		newResetCommand(c), newSignalCommand(c))
+	addGroup(root, groupAct, newStartCommand(c), newStopCommand(c), newRestartCommand(c), newReloadCommand(c), newScaleCommand(c), newDeleteCommand(c),
+		newResetCommand(c), newSignalCommand(c), newSendCommand(c), newTriggerCommand(c), newAttachCommand(c), newRuntimeCommand(c),
+		newServeCommand(c), newDeployCommand(c))
+	addGroup(root, groupAct, newStartOrCommands(c)...)
 	addGroup(root, groupRead, newListCommand(c), newJlistCommand(c), newPrettylistCommand(c), newDescribeCommand(c), newLogsCommand(c),
-		newWhyCommand(c), newEventsCommand(c), newBusCommand(c), newIDCommand(c), newPIDCommand(c))
-	addGroup(root, groupSelf, newPingCommand(c), newKillCommand(c), newDaemonCommand(c), newVersionCommand(c))
+		newEnvCommand(c), newWhyCommand(c), newEventsCommand(c), newBusCommand(c), newIDCommand(c), newPIDCommand(c), newReportCommand(c))
+	addGroup(root, groupSelf, newSaveCommand(c), newResurrectCommand(c), newCleardumpCommand(c), newFlushCommand(c), newReloadLogsCommand(c),
+		newInitCommand(c), newPingCommand(c), newKillCommand(c), newDaemonCommand(c), newVersionCommand(c))
+	addGroup(root, groupSelf, newConfCommands(c)...)
+	root.AddCommand(newElsewhereCommands(c)...)
 	return root
 }
 

@@ -2,10 +2,17 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"net"
+	"net/http"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
+	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -31,7 +38,7 @@ func cmdAwait(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(err)
 		restarts = n
 	}
-	client := ipc.New(ts.Getenv("GPM_HOME"))
+	client := ipc.New(homeOf(ts))
 	defer client.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), scriptLimit)
 	defer cancel()
@@ -93,4 +100,92 @@ func isAlive(pid int) bool {
 	}
 	_, rest, ok := strings.Cut(string(stat), ") ")
 	return ok && !strings.HasPrefix(rest, "Z")
+}
+
+// cmdWaitlog waits until a process has printed a line: waitlog web 'listening'.
+func cmdWaitlog(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: waitlog name line")
+	}
+	client := ipc.New(homeOf(ts))
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), scriptLimit)
+	defer cancel()
+	for line, err := range client.Logs(ctx, app.LogQuery{Selectors: args[:1], Lines: -1, Follow: true}) {
+		ts.Check(err)
+		if line.Text == args[1] {
+			return
+		}
+	}
+	ts.Fatalf("%s does not print %q within %s", args[0], args[1], scriptLimit)
+}
+
+// cmdExits runs a command that must end with an exit code: exits 7 gpm runtime app.
+func cmdExits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits code program argument...")
+	}
+	code := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		exit, ok := errors.AsType[*exec.ExitError](err)
+		if !ok {
+			ts.Fatalf("%v", err)
+		}
+		code = exit.ExitCode()
+	}
+	if strconv.Itoa(code) != args[0] {
+		ts.Fatalf("exit code %d, want %s", code, args[0])
+	}
+}
+
+// freePort is a port that nobody listened on a moment ago.
+func freePort(t *testing.T) string {
+	l, err := net.Listen("tcp", ":0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return port
+}
+
+// cmdFetch prints what a URL answers; a status other than 200 is a failure: [!] fetch http://…
+func cmdFetch(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 1 {
+		ts.Fatalf("usage: [!] fetch url")
+	}
+	client := http.Client{Timeout: scriptLimit, Transport: &http.Transport{DisableKeepAlives: true}}
+	resp, err := client.Get(args[0])
+	if err != nil {
+		if !neg {
+			ts.Fatalf("%v", err)
+		}
+		return
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	ts.Check(err)
+	if neg != (resp.StatusCode != http.StatusOK) {
+		ts.Fatalf("%s: %s", args[0], resp.Status)
+	}
+	fmt.Fprint(ts.Stdout(), string(body))
+}
+
+// homeOf is the home that a script works in.
+func homeOf(ts *testscript.TestScript) string {
+	if home := ts.Getenv("GPM_HOME"); home != "" {
+		return home
+	}
+	return ts.Getenv("PM2_HOME")
+}
+
+// cmdRealPM2 runs the command line of the npm package pm2: [!] realpm2 restart web.
+func cmdRealPM2(ts *testscript.TestScript, neg bool, args []string) {
+	err := ts.Exec("node", append([]string{filepath.Join(ts.Getenv("REALPM2"), "bin", "pm2")}, args...)...)
+	if (err != nil) != neg {
+		ts.Fatalf("pm2 %s: %v", strings.Join(args, " "), err)
+	}
 }

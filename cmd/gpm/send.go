@@ -1,8 +1,10 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -12,22 +14,34 @@ import (
 
 func newSendCommand(c *cli) *cobra.Command {
 	return &cobra.Command{
-		Use:               "send <id|name|namespace|all> <json>",
-		Short:             "Send a message to processes of node, which get it as process.on('message')",
-		Args:              arguments(2, 2, "<id|name|namespace|all> <json>"),
+		Use:   "send <id|name|namespace|all> <line|json>",
+		Short: "Send a line to the standard input of a process, or a message to one of node",
+		Long: `Send a line to a process. One that was started with --stdin reads it from its standard input; when gpm is called
+pm2 each is. Others are processes of node, which get JSON as process.on('message').`,
+		Args:              arguments(2, 2, "<id|name|namespace|all> <line|json>"),
 		ValidArgsFunction: c.completeNames,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if !json.Valid([]byte(args[1])) {
-				return app.Errorf(app.CodeInvalid, "cannot send %.40q: no JSON", args[1]).
-					WithHint(`quote it for the shell: gpm send %s '{"level":"debug"}'`, args[0])
-			}
-			client, err := c.connect(cmd.Context())
-			if err != nil {
-				return err
-			}
-			return c.follow(client.Send(cmd.Context(), app.MessageRequest{Selectors: args[:1], Data: json.RawMessage(args[1])}))
-		},
+		RunE:              func(cmd *cobra.Command, args []string) error { return sendFunc(c, cmd.Context(), args[0], args[1]) },
 	}
+}
+
+// sendFunc sends what is JSON as a message, unless the process reads its standard input.
+func sendFunc(c *cli, ctx context.Context, selector, text string) error {
+	client, err := c.connect(ctx)
+	if err != nil {
+		return err
+	}
+	details, err := client.Details(ctx, selector)
+	if err != nil {
+		return err
+	}
+	if json.Valid([]byte(text)) && !slices.ContainsFunc(details, func(d app.Detail) bool { return d.Spec.Stdin }) {
+		return c.follow(client.Send(ctx, app.MessageRequest{Selectors: []string{selector}, Data: json.RawMessage(text)}))
+	}
+	_, st, err := c.one(ctx, selector)
+	if err != nil {
+		return err
+	}
+	return client.Input(ctx, app.InputRequest{ID: st.ID, Text: text + "\n"})
 }
 
 func newTriggerCommand(c *cli) *cobra.Command {

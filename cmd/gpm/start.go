@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"os"
 	"strings"
 
@@ -11,40 +12,93 @@ import (
 
 type startOptions struct {
 	*settings
+	fileOptions
 	force     bool
 	updateEnv bool
+	attach    bool
+	noDaemon  bool
 }
 
 func newStartCommand(c *cli) *cobra.Command {
 	var o startOptions
 	cmd := &cobra.Command{
-		Use:   "start <script|program|\"command line\"|name|id>... [-- args]",
+		Use:   "start [script|program|\"command line\"|file|name|id]... [-- args]",
 		Short: "Start programs and keep them up",
+		Long: `Start programs and keep them up. A file of apps is an ecosystem file as pm2 knows it, in JavaScript, TypeScript,
+JSON, YAML or TOML, a package.json or a Procfile; - is standard input. Apps of it that are in the list already, by
+name, are restarted with its settings. It is applied whole or not at all. Without an argument it
+is ecosystem.config.js.`,
 		Example: `  gpm start app.js --name web -i max
+  gpm start ecosystem.config.js --only web,api --env production
   gpm start ./server -- --port 8080
   gpm start "npm run dev"
   gpm start python3 --name files -- -m http.server 8000`,
 		ValidArgsFunction: func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
 			return c.names(cmd.Context()), cobra.ShellCompDirectiveDefault // files too
 		},
-		RunE: func(cmd *cobra.Command, args []string) error { return startFunc(c, cmd, args, o) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if o.noDaemon && c.isFree() {
+				return runtimeFunc(c, cmd, args, runtimeOptions{startOptions: o, noAutoExit: true})
+			}
+			return c.attachIf(cmd.Context(), o.attach || o.noDaemon, startFunc(c, cmd, args, o))
+		},
 	}
 	o.settings = addSettings(cmd)
+	o.addFlags(cmd)
+	cmd.Flags().BoolVar(&o.keepGoing, "keep-going", false, "of a file, leave out apps that cannot be started")
+	addIgnored(cmd)
+	cmd.Flags().BoolVar(&o.attach, "attach", false, "then show the output, until interrupted")
+	cmd.Flags().BoolVar(&o.noDaemon, "no-daemon", false, "stay in the foreground, as gpm runtime does")
 	cmd.Flags().BoolVarP(&o.force, "force", "f", false, "start a second copy of a script that runs already")
 	cmd.Flags().BoolVarP(&o.updateEnv, "update-env", "a", false, "an app that exists takes this environment")
 	return cmd
 }
 
 func startFunc(c *cli, cmd *cobra.Command, args []string, o startOptions) error {
-	req, err := startRequest(args, cmd.ArgsLenAtDash(), o, os.Environ())
+	var targets []string
+	targets, o.spec, _ = splitTargets(args, cmd.ArgsLenAtDash(), o.settings)
+	if len(targets) == 0 {
+		var err error
+		if targets, err = orDefaultFile(targets); err != nil {
+			return err
+		}
+	}
+	files, rest := splitFiles(targets)
+	if len(files) > 0 {
+		if err := c.applyFiles(cmd.Context(), files, o.settings, o.fileOptions); err != nil || len(rest) == 0 {
+			return err
+		}
+	}
+	return c.startTargets(cmd.Context(), rest, o)
+}
+
+// startTargets starts what is named on the command line itself.
+func (c *cli) startTargets(ctx context.Context, targets []string, o startOptions) error {
+	if err := o.noEnvName(); err != nil {
+		return err
+	}
+	req, err := startRequest(targets, -1, o, os.Environ())
 	if err != nil {
 		return err
 	}
-	client, err := c.connect(cmd.Context())
+	if err := c.addDefaults(&req); err != nil {
+		return err
+	}
+	client, err := c.connect(ctx)
 	if err != nil {
 		return err
 	}
-	return c.finish(cmd.Context(), client, c.follow(client.Start(cmd.Context(), req)))
+	return c.finish(ctx, client, c.follow(client.Start(ctx, req)))
+}
+
+// addDefaults names the defaults of new apps where they are not gpm's.
+func (c *cli) addDefaults(req *app.StartRequest) error {
+	if c.role == asGPM {
+		return nil
+	}
+	defaults, err := c.defaults()
+	req.Default = &defaults
+	return err
 }
 
 // startRequest makes a request of a command line. dash is the number of arguments before "--", or

@@ -94,7 +94,7 @@ func TestLogsToABrokenPipe(t *testing.T) {
 	f := newFake(t)
 	for _, args := range [][]string{{"logs"}, {"logs", "--json"}, {"events"}} {
 		var errOut bytes.Buffer
-		if code := run(t.Context(), append([]string{"--home", f.home}, args...), &brokenPipe{n: 1}, &errOut); code != 0 || errOut.Len() > 0 {
+		if code := run(t.Context(), "gpm", append([]string{"--home", f.home}, args...), &brokenPipe{n: 1}, &errOut); code != 0 || errOut.Len() > 0 {
 			t.Errorf("%v: rc %d, %q", args, code, errOut.String())
 		}
 	}
@@ -109,7 +109,7 @@ func TestFollowingEndsWithItsReader(t *testing.T) {
 	}
 	defer w.Close()
 	done := make(chan int, 1)
-	go func() { done <- run(context.Background(), []string{"--home", f.home, "logs"}, w, os.Stderr) }()
+	go func() { done <- run(context.Background(), "gpm", []string{"--home", f.home, "logs"}, w, os.Stderr) }()
 	if _, err := r.Read(make([]byte, 10)); err != nil {
 		t.Fatal(err)
 	}
@@ -129,7 +129,7 @@ func TestInterruptEndsFollowing(t *testing.T) {
 	for _, args := range [][]string{{"logs"}, {"list", "--watch"}} {
 		ctx, cancel := context.WithCancel(t.Context())
 		out := &afterWrite{then: cancel}
-		if code := run(ctx, append([]string{"--home", f.home}, args...), out, os.Stderr); code != 0 {
+		if code := run(ctx, "gpm", append([]string{"--home", f.home}, args...), out, os.Stderr); code != 0 {
 			t.Errorf("%v: rc %d", args, code)
 		}
 		if !strings.Contains(out.text.String(), "web") && args[0] == "list" {

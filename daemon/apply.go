@@ -1,0 +1,254 @@
+package daemon
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"gpm/app"
+	"gpm/store"
+)
+
+// plan is what a file of apps comes to.
+type plan struct {
+	changed []changedApp
+	fresh   []wantedApp
+	failed  []*app.Error // with KeepGoing: what cannot be started
+}
+
+// changedApp is an app that exists, and what it is to become.
+type changedApp struct {
+	app *application
+	wantedApp
+}
+
+// wantedApp is a spec and what is wanted of its instances, in the order of their slots; those beyond
+// the list are wanted as an app's instances are by default.
+type wantedApp struct {
+	spec  app.Spec
+	goals []app.Goal
+}
+
+// apply starts the apps of a file and gives those that exist their new settings: one commit for all, and
+// nothing done if one of them cannot be.
+func (d *Daemon) apply(ctx context.Context, req app.ApplyRequest, out emit) error {
+	if len(req.Apps) == 0 {
+		return app.Errorf(app.CodeInvalid, "cannot apply: no apps given")
+	}
+	old, fresh, failed, before, err := d.admitAll(req)
+	if err != nil {
+		return err
+	}
+	d.applyPolicies(ctx, old)
+	if err := out(app.Progress{Total: len(old) + len(fresh), Note: applyNote(fresh)}); err != nil {
+		return err
+	}
+	for _, e := range failed {
+		if err := out(app.Progress{Total: 1, Error: e}); err != nil {
+			return err
+		}
+	}
+	isNew := map[int]bool{}
+	for _, in := range fresh {
+		isNew[in.member.ID] = true
+	}
+	if req.Action == app.ActionReload {
+		again := app.ActionRequest{Action: req.Action, Spec: &app.Spec{}} // the settings are new: a reload that fails takes them back
+		err := d.reload(ctx, old, again, before, out)
+		return errors.Join(err, forEach(fresh, startParallel, func(in instance) app.Progress { return d.bringUp(ctx, in) }, out))
+	}
+	return forEach(append(old, fresh...), startParallel, func(in instance) app.Progress {
+		if isNew[in.member.ID] {
+			return d.bringUp(ctx, in)
+		}
+		return in.outcome(in.member.Restart(ctx, byUser))
+	}, out)
+}
+
+// bringUp starts an instance that is wanted up, and leaves another as it is.
+func (d *Daemon) bringUp(ctx context.Context, in instance) app.Progress {
+	for _, i := range in.app.record.Load().Instances {
+		if i.ID == in.member.ID && i.Goal == app.Up {
+			return in.outcome(in.member.Start(ctx, byUser))
+		}
+	}
+	return app.Progress{Status: new(d.view(in))}
+}
+
+// admitAll decides which apps exist and commits everything. Like admit it is done by one command at a time.
+func (d *Daemon) admitAll(req app.ApplyRequest) (old, fresh []instance, failed []*app.Error, before map[*application]app.Spec, err error) {
+	d.admission.Lock()
+	defer d.admission.Unlock()
+	p, err := d.plan(req)
+	if err != nil {
+		return nil, nil, nil, nil, err
+	}
+	before = map[*application]app.Spec{}
+	for _, c := range p.changed {
+		before[c.app] = c.app.spec()
+	}
+	old, fresh, err = d.commitPlan(p)
+	return old, fresh, p.failed, before, err
+}
+
+// plan matches the apps of a file with those that exist. Where several have one name the first is the
+// first and so on; a single declaration is for all of its name.
+func (d *Daemon) plan(req app.ApplyRequest) (plan, error) {
+	var p plan
+	existing, declared := d.appsByName(), map[string]int{}
+	for _, a := range req.Apps {
+		declared[a.Spec.Name]++
+	}
+	used := map[string]int{}
+	for _, a := range req.Apps {
+		name := a.Spec.Name
+		spec := declaredSpec(a, req.Env)
+		spec, err := d.startable(spec, a.Set["instances"])
+		if err != nil {
+			if !req.KeepGoing {
+				return plan{}, err
+			}
+			p.failed = append(p.failed, app.AsError(err))
+			continue
+		}
+		same := existing[name]
+		if declared[name] > 1 {
+			same = same[min(used[name], len(same)):min(used[name]+1, len(same))]
+			used[name]++
+		}
+		if len(same) == 0 {
+			p.fresh = append(p.fresh, wantedApp{spec: spec})
+		}
+		for _, old := range same {
+			p.changed = append(p.changed, changedApp{old, wantedApp{spec: changedSpec(old.spec(), spec)}})
+		}
+	}
+	return p, nil
+}
+
+func (d *Daemon) appsByName() map[string][]*application {
+	out := map[string][]*application{}
+	for _, a := range d.apps.all() {
+		name := a.spec().Name
+		out[name] = append(out[name], a)
+	}
+	return out
+}
+
+// declaredSpec completes a declaration.
+func declaredSpec(a app.Declared, env map[string]string) app.Spec {
+	spec := a.Spec.Clone()
+	if a.Inherit {
+		all := make(map[string]string, len(env)+len(spec.Env))
+		maps.Copy(all, env)
+		maps.Copy(all, spec.Env)
+		spec.Env = all
+	}
+	if !a.Set["exec_mode"] {
+		spec.ExecMode = "" // by what runs the script
+	}
+	if spec.Namespace == "" {
+		spec.Namespace = "default"
+	}
+	if file := scriptFile(spec.Cwd, spec.Script); file != "" {
+		spec.Script = file
+	}
+	return spec
+}
+
+// changedSpec is the new settings of an app that exists: a restart changes neither its number of instances nor
+// how they share their ports.
+func changedSpec(old, spec app.Spec) app.Spec {
+	spec.Instances, spec.ExecMode = old.Instances, old.ExecMode
+	return spec
+}
+
+// commitPlan writes everything to disk in one transaction and returns the instances of what exists and of
+// what is new, which have yet to be started.
+func (d *Daemon) commitPlan(p plan) (old, fresh []instance, err error) {
+	slices.SortFunc(p.changed, func(a, b changedApp) int { // the order in which every command locks
+		return cmp.Compare(a.app.record.Load().Key, b.app.record.Load().Key)
+	})
+	var changed, created []store.App
+	var apps []*application
+	for _, c := range p.changed {
+		c.app.intent.Lock()
+		defer c.app.intent.Unlock()
+		rec := *c.app.record.Load()
+		if d.apps.byKey(rec.Key) != c.app { // deleted while we waited
+			p.fresh = append(p.fresh, c.wantedApp)
+			continue
+		}
+		rec.Spec, rec.Instances = c.spec, slices.Clone(rec.Instances)
+		want(&rec, app.Up, c.goals)
+		apps, changed = append(apps, c.app), append(changed, rec)
+	}
+	err = d.db.Update(func(tx *store.Tx) (err error) {
+		if created, err = createWanted(tx, p.fresh); err != nil {
+			return err
+		}
+		return tx.Put(changed...)
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	for i, a := range apps {
+		a.record.Store(&changed[i])
+		for _, m := range a.group.Members() {
+			old = append(old, instance{a, m})
+		}
+	}
+	return old, d.enrollAll(created), nil
+}
+
+func createWanted(tx *store.Tx, wanted []wantedApp) ([]store.App, error) {
+	if len(wanted) == 0 {
+		return nil, nil
+	}
+	specs := make([]app.Spec, len(wanted))
+	for i, w := range wanted {
+		specs[i] = w.spec
+	}
+	records, err := createApps(tx, specs)
+	if err != nil {
+		return nil, err
+	}
+	for i, w := range wanted {
+		if w.goals != nil {
+			want(&records[i], app.Up, w.goals)
+		}
+	}
+	return records, tx.Put(records...)
+}
+
+// want sets the goals of instances: those given, and for the others one for all. Goal Gone is final.
+func want(rec *store.App, goal app.Goal, goals []app.Goal) {
+	for i, in := range rec.Instances {
+		switch {
+		case in.Goal == app.Gone:
+		case in.Slot < len(goals):
+			rec.Instances[i].Goal = goals[in.Slot]
+		default:
+			rec.Instances[i].Goal = goal
+		}
+	}
+}
+
+func applyNote(fresh []instance) string {
+	apps := distinct(fresh)
+	if len(apps) == 0 {
+		return ""
+	}
+	var names []string
+	for _, a := range apps[:min(len(apps), 5)] {
+		names = append(names, a.spec().Name)
+	}
+	if more := len(apps) - len(names); more > 0 {
+		names = append(names, fmt.Sprintf("and %d more", more))
+	}
+	return fmt.Sprintf("Starting %s (%d %s)", strings.Join(names, ", "), len(fresh), plural(len(fresh), "instance"))
+}

@@ -1,0 +1,53 @@
+package daemon
+
+import (
+	"context"
+	"path/filepath"
+	"slices"
+
+	"gpm/app"
+	"gpm/ipc"
+	"gpm/launch"
+)
+
+// postFlush empties log files.
+func (d *Daemon) postFlush(_ context.Context, req app.FlushRequest) (app.Flushed, error) {
+	found, err := d.apps.find(req.Selectors)
+	if err != nil {
+		return app.Flushed{}, err
+	}
+	files := d.logFiles(found)
+	if len(req.Selectors) == 0 {
+		files = append(files, filepath.Join(d.cfg.Home, "daemon.log"))
+	}
+	return app.Flushed{Files: files}, d.pump.Truncate(files...)
+}
+
+// postReopen opens log files anew, for those who rename them.
+func (d *Daemon) postReopen(context.Context, ipc.None) (app.Flushed, error) {
+	d.pump.Reopen()
+	return app.Flushed{Files: d.logFiles(d.apps.instances())}, nil
+}
+
+func (d *Daemon) logFiles(found []instance) []string {
+	var files []string
+	for _, s := range d.logSources(found, nil) {
+		files = append(files, s.Path)
+	}
+	for _, in := range found {
+		path := launch.CombinedLogPath(d.cfg.Home, in.app.spec(), in.member.ID)
+		if path != "" && !slices.Contains(files, path) {
+			files = append(files, path)
+		}
+	}
+	return files
+}
+
+// postInput writes to the standard input of a process.
+func (d *Daemon) postInput(_ context.Context, req app.InputRequest) (ipc.None, error) {
+	found := d.byID([]int{req.ID})
+	if len(found) == 0 {
+		return ipc.None{}, app.Errorf(app.CodeNotFound, "cannot find a process with id %d", req.ID).WithHint("gpm list shows the ids")
+	}
+	return ipc.None{}, d.inputs.write(req.ID, found[0].app.spec(), req.Text)
+}

@@ -1,0 +1,227 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"gpm/app"
+	"gpm/logs"
+	"gpm/pm2"
+)
+
+// servePM2 answers pm2's own clients on rpc.sock and pub.sock until ctx ends. gpm's commands do not need them: that they
+// cannot be made keeps nothing from running.
+func (d *Daemon) servePM2(ctx context.Context) {
+	files := d.files()
+	rpc, err := listenAt(files.RPC)
+	if err != nil {
+		d.cfg.Log.Warn("Cannot serve pm2's clients", "err", err)
+		return
+	}
+	pub, err := listenAt(files.Pub)
+	if err != nil {
+		d.cfg.Log.Warn("Cannot serve pm2's clients", "err", errors.Join(err, rpc.Close()))
+		return
+	}
+	view := pm2.View{Home: d.cfg.Home}
+	var parts sync.WaitGroup
+	defer parts.Wait()
+	b := broadcast{d: d, view: view, joined: make(chan struct{}, 1), followed: map[int]context.CancelFunc{}}
+	parts.Go(func() { (&pm2.Server{Backend: backend{d}, View: view}).Serve(ctx, rpc) })
+	parts.Go(func() { b.bus.Serve(ctx, &joining{pub, b.joined}) })
+	parts.Go(func() { b.run(ctx) })
+}
+
+// listenAt makes a socket in the place of one that a dead daemon left. One that answers belongs to a pm2 that runs.
+func listenAt(path string) (net.Listener, error) {
+	if conn, err := net.Dial("unix", path); err == nil {
+		return nil, errors.Join(errors.New(path+" belongs to a pm2 that runs"), conn.Close())
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return l, nil
+}
+
+// joining tells of every client that connects.
+type joining struct {
+	net.Listener
+	joined chan<- struct{}
+}
+
+// Accept implements net.Listener.
+func (j *joining) Accept() (net.Conn, error) {
+	c, err := j.Listener.Accept()
+	if err == nil {
+		select {
+		case j.joined <- struct{}{}:
+		default:
+		}
+	}
+	return c, err
+}
+
+// broadcast publishes events and output while somebody subscribes, and costs nothing otherwise.
+type broadcast struct {
+	d        *Daemon
+	bus      pm2.Bus
+	view     pm2.View
+	joined   chan struct{}
+	since    uint64 // the last event that was published
+	active   bool
+	followed map[int]context.CancelFunc // instances whose output is followed
+	readers  sync.WaitGroup
+}
+
+// idleCheck is how often it is looked whether somebody still subscribes.
+const idleCheck = time.Second
+
+func (b *broadcast) run(ctx context.Context) {
+	ctx, stop := context.WithCancel(ctx)
+	defer b.readers.Wait()
+	defer stop()
+	ticker := time.NewTicker(idleCheck)
+	defer ticker.Stop()
+	for {
+		var tick <-chan time.Time
+		var changed <-chan struct{}
+		if b.active {
+			tick, changed = ticker.C, b.d.journal.Changed()
+			b.publish(ctx)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-b.joined:
+			b.begin(ctx)
+		case <-changed:
+		case <-tick:
+			if !b.bus.Wanted() {
+				b.end()
+			}
+		}
+	}
+}
+
+// A client counts itself as connected before we have accepted it, and what it does next may be done by then: what
+// happened in the last moments is for it too.
+const (
+	joinLimit = time.Second
+	moments   = 250 * time.Millisecond
+)
+
+// begin publishes from now on.
+func (b *broadcast) begin(ctx context.Context) {
+	if b.active || !b.subscribed(ctx) {
+		return
+	}
+	b.active = true
+	last, err := b.d.db.Events(0, eventBatch)
+	if err != nil {
+		b.d.cfg.Log.Warn("Cannot read events", "err", err)
+	}
+	for _, ev := range last {
+		if time.Since(ev.At) > moments {
+			b.since = ev.Seq
+		}
+	}
+	for _, in := range b.d.apps.instances() {
+		b.follow(ctx, in, time.Time{})
+	}
+}
+
+// subscribed waits until the bus knows the client that has just connected.
+func (b *broadcast) subscribed(ctx context.Context) bool {
+	limit := time.After(joinLimit)
+	for !b.bus.Wanted() {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-limit:
+			return false // it is gone again
+		case <-time.After(time.Millisecond):
+		}
+	}
+	return true
+}
+
+func (b *broadcast) end() {
+	b.active = false
+	for id, cancel := range b.followed {
+		cancel()
+		delete(b.followed, id)
+	}
+}
+
+// publish sends the events since the last look.
+func (b *broadcast) publish(ctx context.Context) {
+	events, err := b.d.db.Events(b.since, eventBatch)
+	if err != nil {
+		b.d.cfg.Log.Warn("Cannot read events", "err", err)
+		return
+	}
+	for _, ev := range events {
+		b.since = ev.Seq
+		b.event(ctx, ev)
+	}
+}
+
+func (b *broadcast) event(ctx context.Context, ev app.Event) {
+	if ev.Kind == app.EventDelete {
+		if cancel := b.followed[ev.ID]; cancel != nil {
+			cancel()
+			delete(b.followed, ev.ID)
+		}
+	}
+	name := pm2.EventName(ev.Kind)
+	found := b.d.byID([]int{ev.ID})
+	if name == "" || len(found) == 0 {
+		return
+	}
+	b.follow(ctx, found[0], ev.At)
+	p := b.d.process(found[0])
+	b.send(pm2.TopicProcess, pm2.ProcessEvent(name, ev.Reason == byUser, p, b.view, ev.At))
+}
+
+func (b *broadcast) send(topic string, payload *pm2.Object) {
+	if err := b.bus.Publish(topic, payload); err != nil {
+		b.d.cfg.Log.Warn("Cannot tell pm2's clients", "topic", topic, "err", err)
+	}
+}
+
+// follow publishes what an instance prints after since, or from now on.
+func (b *broadcast) follow(ctx context.Context, in instance, since time.Time) {
+	id := in.member.ID
+	if b.followed[id] != nil {
+		return
+	}
+	ctx, b.followed[id] = context.WithCancel(ctx)
+	query := logs.Query{Sources: b.d.logSources([]instance{in}, nil), Follow: true, Pump: b.d.pump, Since: since}
+	if !since.IsZero() {
+		query.Lines = -1
+	}
+	b.readers.Go(func() {
+		for line, err := range query.Run(ctx) {
+			if err != nil || line.File != "" {
+				continue
+			}
+			topic := pm2.TopicOut
+			if line.Stream == app.Stderr {
+				topic = pm2.TopicErr
+			}
+			b.send(topic, pm2.LogEvent(b.d.view(in), line.Text+"\n", time.Now()))
+		}
+	})
+}

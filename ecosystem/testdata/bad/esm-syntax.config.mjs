@@ -1,0 +1,3 @@
+export const apps = [
+  { script: "a.js",, },
+];

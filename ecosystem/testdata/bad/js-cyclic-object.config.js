@@ -1,0 +1,3 @@
+const apps = [];
+apps.push(apps);
+module.exports = { apps };

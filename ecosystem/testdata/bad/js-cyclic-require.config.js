@@ -1,0 +1,3 @@
+exports.$early = "a";
+const { script } = require("./lib/cycle");
+exports.apps = [{ name: "a", script }];

@@ -1,0 +1,3 @@
+let v = "x";
+for (let i = 0; i < 5000; i++) v = [v];
+module.exports = v;

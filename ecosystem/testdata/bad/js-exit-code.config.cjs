@@ -1,0 +1,3 @@
+if (!process.env.DEPLOY_KEY) {
+  process.exit(7);
+}

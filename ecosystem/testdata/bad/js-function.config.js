@@ -1,0 +1,6 @@
+module.exports = {
+  apps: [
+    { name: "a", script: "a.js" },
+    { name: "b", script: () => "b.js" },
+  ],
+};

@@ -1,0 +1,1 @@
+module.exports = Array.from({ length: 200000 }, (_, i) => ({ script: "a" + i }));

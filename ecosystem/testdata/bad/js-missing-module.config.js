@@ -1,0 +1,2 @@
+const x = require("no-such-package");
+module.exports = [];

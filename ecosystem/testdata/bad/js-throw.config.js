@@ -1,0 +1,3 @@
+const env = process.env;
+
+throw new Error("no settings for this host");

@@ -1,0 +1,7 @@
+module.exports = {
+  apps: [{
+    name: "api",
+    script: "a.js",
+    instances: NaN,
+  }],
+};

@@ -1,0 +1,2 @@
+
+exports.a = null.b;

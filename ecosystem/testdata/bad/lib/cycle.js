@@ -1,0 +1,2 @@
+const config = require("../js-cyclic-require.config.js");
+exports.script = config.script;

@@ -1,0 +1,2 @@
+const apps: = [];
+export default { apps };

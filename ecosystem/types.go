@@ -1,0 +1,76 @@
+package ecosystem
+
+// Type says what a field holds. Its text is what messages and the schema call it.
+type Type uint8
+
+// The types, with the Go type that Extra holds.
+const (
+	Text        Type = iota // string; a number is taken as its digits
+	Bool                    // bool; also "true" and "false"
+	Count                   // int, 0 or more; also as a string
+	Number                  // int; also as a string
+	Duration                // time.Duration: milliseconds, or a string like 1s, 1m, 1h
+	Size                    // int64 bytes, or a string like 512M
+	Words                   // []string; a string is split at spaces, quotes respected
+	Codes                   // []int from 0 to 255, one or several
+	CPUs                    // []int, one or several
+	Limits                  // map[string]string: name to soft:hard
+	Object                  // map[string]any
+	Instances               // int: a number, max, a negative number, or a percentage of the CPUs
+	Mode                    // string: fork or cluster
+	LogType                 // string: raw or json
+	Cron                    // string: five or six fields
+	Signal                  // string: SIGTERM, TERM
+	BoolOrText              // bool or string
+	BoolOrWords             // bool or []string; filter_env keeps a single name a string
+	Environment             // handled by name: an object, or a string of KEY=VALUE words
+	Anything                // any: accepted and of no effect
+)
+
+// schemas are the JSON Schema of each type.
+var schemas = [...]string{
+	Text:        `{"type": ["string", "number"]}`,
+	Bool:        `{"type": "boolean"}`,
+	Count:       `{"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": "^[0-9]+$"}]}`,
+	Number:      `{"anyOf": [{"type": "integer"}, {"type": "string", "pattern": "^-?[0-9]+$"}]}`,
+	Duration:    `{"anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": "^[0-9]+(\\.[0-9]+)?(ms|s|m|h|d)?$"}]}`,
+	Size:        `{"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": "^[0-9]+([KMGTkmgt](i?[Bb])?)?$"}]}`,
+	Words:       `{"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": ["string", "number", "boolean"]}}]}`,
+	Codes:       `{"anyOf": [{"$ref": "#/definitions/code"}, {"type": "string"}, {"type": "array", "items": {"$ref": "#/definitions/code"}}]}`,
+	CPUs:        `{"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string"}, {"type": "array", "items": {"type": "integer", "minimum": 0}}]}`,
+	Limits:      `{"type": "object", "additionalProperties": {"type": ["string", "integer"]}}`,
+	Object:      `{"type": "object"}`,
+	Instances:   `{"anyOf": [{"type": "integer", "maximum": 10000}, {"type": "string", "pattern": "^(max|-?[0-9]+|[0-9]+%)$"}]}`,
+	Mode:        `{"enum": ["fork", "cluster", "fork_mode", "cluster_mode"]}`,
+	LogType:     `{"enum": ["raw", "json"]}`,
+	Cron:        `{"type": ["string", "number"]}`,
+	Signal:      `{"type": ["string", "number"]}`,
+	BoolOrText:  `{"type": ["boolean", "string"]}`,
+	BoolOrWords: `{"anyOf": [{"type": "boolean"}, {"type": "string"}, {"type": "array", "items": {"type": "string"}}]}`,
+	Environment: `{"anyOf": [{"type": "object"}, {"type": "string"}]}`,
+	Anything:    `{}`,
+}
+
+// wanted says in a message what a field of the type holds.
+var wanted = [...]string{
+	Text:        "a string",
+	Bool:        "true or false",
+	Count:       "a whole number of at least 0",
+	Number:      "a whole number",
+	Duration:    "a number of milliseconds or a time like 1s, 1m, 1h",
+	Size:        "a number of bytes or a size like 100K, 512M, 2G",
+	Words:       "a string or a list of strings",
+	Codes:       "an exit code from 0 to 255 or a list of them",
+	CPUs:        "a CPU number or a list of them",
+	Limits:      "an object of limits like nofile: 4096",
+	Object:      "an object",
+	Instances:   `a number up to 10000, "max", or a percentage of the CPUs like "50%"`,
+	Mode:        "fork or cluster",
+	LogType:     "raw or json",
+	Cron:        "a cron pattern of five or six fields",
+	Signal:      "the name of a signal like SIGTERM",
+	BoolOrText:  "true, false or a string",
+	BoolOrWords: "true, false, a string or a list of strings",
+	Environment: "an object or a string of KEY=VALUE words",
+	Anything:    "any value",
+}

@@ -1,0 +1,123 @@
+package pm2
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"gpm/app"
+)
+
+// Backend is what a daemon does for pm2's clients. Methods are called from many
+// goroutines; they return when the action is done, as pm2's clients expect. Their
+// errors reach the user as they are.
+type Backend interface {
+	// Daemon describes the daemon.
+	Daemon(ctx context.Context) (app.DaemonStatus, error)
+	// List returns all processes with their usage, by id.
+	List(ctx context.Context) ([]Process, error)
+	// Host returns the machine's metrics by name, as "CPU Usage"; it may be empty.
+	Host(ctx context.Context) (map[string]Metric, error)
+
+	// Start starts a new app and returns its processes.
+	Start(ctx context.Context, c Config) ([]Process, error)
+	// StartID starts a process that is stopped.
+	StartID(ctx context.Context, id int) (Process, error)
+	// Stop stops a process and keeps it in the list.
+	Stop(ctx context.Context, id int) (Process, error)
+	// Restart changes what c sets (its Env is merged over the present one) and restarts.
+	Restart(ctx context.Context, id int, c Config) (Process, error)
+	// Reload is Restart without an interruption where the app allows it.
+	Reload(ctx context.Context, id int, c Config) (Process, error)
+	// Delete stops a process and removes it from the list; it returns the last state.
+	Delete(ctx context.Context, id int) (Process, error)
+	// Duplicate starts one more instance of the app of a process (scaling up; pm2
+	// scales down with Delete).
+	Duplicate(ctx context.Context, id int) (Process, error)
+	// Reset sets the counters of restarts to zero.
+	Reset(ctx context.Context, id int) error
+	// Watch turns the watching of files on or off.
+	Watch(ctx context.Context, id int, w Watch) error
+
+	// Signal sends a signal by name ("SIGUSR2").
+	Signal(ctx context.Context, id int, signal string) error
+	// SendData sends a packet, a JSON object, over the process's IPC channel.
+	SendData(ctx context.Context, id int, packet json.RawMessage) error
+	// SendLine writes text to the standard input.
+	SendLine(ctx context.Context, id int, text string) error
+	// Trigger asks processes to run an action they offered; it returns how many
+	// were asked. Their answers come as axm:reply on the [Bus].
+	Trigger(ctx context.Context, t Trigger) (int, error)
+
+	// ReloadLogs opens all log files anew.
+	ReloadLogs(ctx context.Context) error
+	// Kill begins the end of the daemon. It may return before that.
+	Kill(ctx context.Context) error
+}
+
+// Watch is what to do about the watching of files.
+type Watch uint8
+
+// The changes of watching.
+const (
+	WatchOff Watch = iota
+	WatchOn
+	WatchToggle
+)
+
+// Trigger is a request to run an action inside an app.
+type Trigger struct {
+	ID     int             // -1: by Name
+	Name   string          //
+	Action string          //
+	Param  json.RawMessage // nil = none
+	UUID   string          // of a scoped action, "" else
+}
+
+// Metric is a figure with its unit, as pm2 shows it. Value is a number or text.
+type Metric struct {
+	Value    any    `json:"value"`
+	Type     string `json:"type,omitempty"`
+	Unit     string `json:"unit,omitempty"`
+	Historic bool   `json:"historic"`
+}
+
+// Process is one process as pm2's clients see it: what gpm knows of it, and what
+// only pm2's own instrumentation has words for. The zero More is all right.
+type Process struct {
+	app.Detail
+	More More
+}
+
+// More is the part of a [Process] that [app.Detail] does not hold.
+type More struct {
+	NodeVersion string            // as reported over IPC, "" for no Node
+	UniqueID    string            // "" = made from the app's record and name
+	Actions     []ActionInfo      // axm_actions
+	Metrics     map[string]Metric // axm_monitor
+	Options     map[string]any    // axm_options
+	Versioning  any               // of the app's repository; nil = not looked for
+	// Settings are the others in pm2's words and units (bytes, milliseconds):
+	// "max_memory_restart", "cron_restart", "watch", "env_production" …
+	Settings map[string]any
+}
+
+// ActionInfo is an action an app offers.
+type ActionInfo struct {
+	Name  string         `json:"action_name"`
+	Type  string         `json:"action_type"`
+	Arity int            `json:"arity"`
+	Opts  map[string]any `json:"opts,omitempty"`
+}
+
+// Config is an app as pm2's clients describe it, in gpm's words.
+type Config struct {
+	Spec app.Spec       // what Set names is meaningful; the rest is the zero value
+	Set  app.Fields     // which fields of Spec were given
+	Rest map[string]any // settings that Spec has no field for, in pm2's words and units
+
+	// The rest is only in dump.pm2.
+	Status   string    // pm2's word for the state when it was saved, "" = not said
+	Restarts int       //
+	Created  time.Time //
+}

@@ -1,0 +1,129 @@
+package pm2
+
+import (
+	"encoding/json"
+	"time"
+
+	"gpm/app"
+)
+
+// The topics of the bus. An app's own message with a type and data is published
+// under that type.
+const (
+	TopicProcess = "process:event"
+	TopicOut     = "log:out"
+	TopicErr     = "log:err"
+	TopicDaemon  = "log:PM2"
+	TopicMessage = "process:msg"
+	TopicReply   = "axm:reply"
+	TopicKill    = "pm2:kill"
+)
+
+// EventName is pm2's word for what happened; "" when pm2 has none.
+func EventName(k app.EventKind) string {
+	switch k {
+	case app.EventErrored:
+		return "restart overlimit"
+	case app.EventStart, app.EventOnline, app.EventExit, app.EventStop, app.EventRestart, app.EventDelete:
+		return string(k)
+	}
+	return ""
+}
+
+// ProcessEvent is the payload of [TopicProcess]: {event, manually, process, at}.
+// manually says that a user asked for it.
+func ProcessEvent(event string, manually bool, p Process, v View, at time.Time) *Object {
+	o := &Object{}
+	o.Set("event", event)
+	o.Set("manually", manually)
+	o.Set("process", Env(p, v).Without("env"))
+	o.Set("at", milli(at))
+	return o
+}
+
+// LogEvent is the payload of [TopicOut] and [TopicErr]. data is one or more lines
+// with their ends.
+func LogEvent(s app.Status, data string, at time.Time) *Object {
+	return AppEvent(s, data, at)
+}
+
+// AppEvent is the payload of a message of an app that has a type and data (the
+// type is the topic), of log:… and axm:…: {at, data, process}. data is any JSON.
+func AppEvent(s app.Status, data any, at time.Time) *Object {
+	o := &Object{}
+	o.Set("at", milli(at))
+	o.Set("data", data)
+	o.Set("process", source(s))
+	return o
+}
+
+// MessageEvent is the payload of [TopicMessage], any other message of an app:
+// {at, raw, process}.
+func MessageEvent(s app.Status, raw json.RawMessage, at time.Time) *Object {
+	o := &Object{}
+	o.Set("at", milli(at))
+	o.Set("raw", raw)
+	o.Set("process", source(s))
+	return o
+}
+
+// DaemonLog is the payload of [TopicDaemon].
+func DaemonLog(data string, at time.Time) *Object {
+	who := &Object{}
+	who.Set("pm_id", "PM2")
+	who.Set("name", "PM2")
+	who.Set("rev", nil)
+	o := &Object{}
+	o.Set("process", who)
+	o.Set("at", milli(at))
+	o.Set("data", data)
+	return o
+}
+
+// KillEvent is the payload of [TopicKill].
+func KillEvent(why string) *Object {
+	o := &Object{}
+	o.Set("status", "killed")
+	o.Set("msg", why)
+	return o
+}
+
+// IPCEvent sorts a message that an app sent over its channel: the topic and the
+// payload under which it is published. With topic "" it is for the daemon alone
+// (readiness, axm:monitor and the like).
+func IPCEvent(s app.Status, raw json.RawMessage, at time.Time) (topic string, payload *Object) {
+	var typed struct {
+		Type        string          `json:"type"`
+		Data        json.RawMessage `json:"data"`
+		NodeVersion string          `json:"node_version"`
+	}
+	if json.Unmarshal(raw, &typed) != nil || typed.Type == "" || !truthy(typed.Data) {
+		if typed.NodeVersion != "" || string(raw) == `"ready"` {
+			return "", nil
+		}
+		return TopicMessage, MessageEvent(s, raw, at)
+	}
+	switch typed.Type {
+	case "axm:action", "axm:monitor", "axm:option:setPID", "axm:option:configuration":
+		return "", nil
+	}
+	return typed.Type, AppEvent(s, typed.Data, at)
+}
+
+// truthy is JavaScript's.
+func truthy(raw json.RawMessage) bool {
+	switch string(raw) {
+	case "", "null", "false", "0", `""`:
+		return false
+	}
+	return true
+}
+
+func source(s app.Status) *Object {
+	o := &Object{}
+	o.Set("pm_id", s.ID)
+	o.Set("name", s.Name)
+	o.Set("rev", nil)
+	o.Set("namespace", orElse(s.Namespace, "default"))
+	return o
+}
