@@ -14,7 +14,6 @@ import (
 
 	"gpm/app"
 	"gpm/ecosystem"
-	"gpm/ecosystem/engine"
 )
 
 // fileOptions are those of commands that take a file of apps.
@@ -63,7 +62,7 @@ func splitFiles(args []string) (files, rest []string) {
 func (c *cli) load(ctx context.Context, path string, s *settings, o fileOptions) (ecosystem.File, error) {
 	file, err := ecosystem.Load(ctx, path, ecosystem.Options{
 		Env: s.envName, Only: splitNames(o.only), Strict: o.strict, Environ: mergeEnviron(os.Environ(), nil),
-		CPUs: runtime.NumCPU(), Stdin: os.Stdin, Engine: engine.Engine{},
+		CPUs: runtime.NumCPU(), Stdin: os.Stdin, Engine: engineHere(),
 	})
 	if err != nil {
 		return file, err

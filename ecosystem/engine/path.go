@@ -44,7 +44,7 @@ func (m *machine) pathModule() *goja.Object {
 }
 
 // separators end a path without changing what it names.
-const separators = "/" + string(filepath.Separator)
+const separators = `/\`
 
 func last(parts []string) string {
 	if len(parts) == 0 {
