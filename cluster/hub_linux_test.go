@@ -285,6 +285,8 @@ func TestRestore(t *testing.T) {
 	n.listen(freePort(t))
 	var claimed []string
 	b.do(func() { claimed = b.hub.holds() })
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	var kept []string
 	for name := range s.files {
 		kept = append(kept, name)
@@ -313,6 +315,8 @@ func TestStopFreesThePort(t *testing.T) {
 		t.Fatal(err)
 	}
 	free.Close()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if len(s.files) != 0 || len(s.notes) != 0 {
 		t.Errorf("still kept: %v %v", s.files, s.notes)
 	}

@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"bufio"
+	"fmt"
 	"net"
 	"os/exec"
 	"strings"
@@ -112,7 +113,12 @@ func TestKilledWithinReload(t *testing.T) {
 			t.Fatal(err)
 		}
 		settle(t, 200*time.Millisecond+time.Duration(i)*700*time.Millisecond)
-		kill(t, h.daemon().PID)
+		pid := h.daemon().PID
+		kill(t, pid)
+		h.until("another daemon answers", 10*time.Second, func() bool {
+			r := h.run("daemon", "status", "--json")
+			return r.code == 0 && !strings.Contains(r.out, fmt.Sprintf(`"pid":%d,`, pid))
+		})
 		h.must("kill")
 		_ = reload.Wait() // it fails
 		if left := h.nodes(); len(left) > 0 {

@@ -95,10 +95,8 @@ func TestOddWorkers(t *testing.T) {
 		}
 	}
 	for file, words := range map[string]string{"opens-again": "ten times", "reserved-port": "EADDRNOTAVAIL"} {
-		h.until(file, 10*time.Second, func() bool { return strings.Contains(h.outLog(file+"-"+h.id(file))+h.outLog(file), words) })
+		h.until(file, 10*time.Second, func() bool { return strings.Contains(h.must("logs", file, "--nostream", "--raw", "--out"), words) })
 	}
 	h.must("reload", "does-not-listen")
 	h.must("stop", "all")
 }
-
-func (h *home) id(name string) string { return strings.TrimSpace(h.must("id", name)) }
