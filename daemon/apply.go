@@ -44,6 +44,7 @@ func (d *Daemon) apply(ctx context.Context, req app.ApplyRequest, out emit) erro
 		return err
 	}
 	d.applyPolicies(ctx, old)
+	d.upkeep.tend(ctx, append(old[:len(old):len(old)], fresh...))
 	if err := out(app.Progress{Total: len(old) + len(fresh), Note: applyNote(fresh)}); err != nil {
 		return err
 	}

@@ -45,6 +45,7 @@ func (b backend) Start(ctx context.Context, c pm2.Config) ([]pm2.Process, error)
 	if err != nil {
 		return nil, err
 	}
+	b.d.upkeep.tend(ctx, fresh)
 	var got outcomes
 	err = forEach(fresh, startParallel, func(in instance) app.Progress { return b.d.bringUp(ctx, in) }, got.take)
 	return b.d.processes(ctx, fresh), errors.Join(err, got.err())

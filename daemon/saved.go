@@ -94,6 +94,7 @@ func (d *Daemon) postResurrect(ctx context.Context, _ ipc.None, send func(app.Pr
 	}
 	d.applyPolicies(ctx, old)
 	all := append(old, fresh...)
+	d.upkeep.tend(ctx, all)
 	if err := send(app.Progress{Total: len(all), Note: resurrectNote(saved, all)}); err != nil {
 		return err
 	}

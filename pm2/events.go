@@ -67,27 +67,6 @@ func MessageEvent(s app.Status, raw json.RawMessage, at time.Time) *Object {
 	return o
 }
 
-// DaemonLog is the payload of [TopicDaemon].
-func DaemonLog(data string, at time.Time) *Object {
-	who := &Object{}
-	who.Set("pm_id", "PM2")
-	who.Set("name", "PM2")
-	who.Set("rev", nil)
-	o := &Object{}
-	o.Set("process", who)
-	o.Set("at", milli(at))
-	o.Set("data", data)
-	return o
-}
-
-// KillEvent is the payload of [TopicKill].
-func KillEvent(why string) *Object {
-	o := &Object{}
-	o.Set("status", "killed")
-	o.Set("msg", why)
-	return o
-}
-
 // IPCEvent sorts a message that an app sent over its channel: the topic and the
 // payload under which it is published. With topic "" it is for the daemon alone
 // (readiness, axm:monitor and the like).

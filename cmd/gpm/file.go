@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -75,28 +76,7 @@ func (c *cli) load(ctx context.Context, path string, s *settings, o fileOptions)
 	for _, w := range file.Warnings {
 		c.warn("%s", w)
 	}
-	c.warnIdle(path, file.Apps)
 	return file, nil
-}
-
-// idle are settings that gpm understands and does not act on.
-var idle = []string{
-	"max_memory_restart", "cron_restart", "watch",
-}
-
-// warnIdle says which settings of a file have no effect: the app would run without what its author counts on.
-func (c *cli) warnIdle(path string, apps []ecosystem.AppEntry) {
-	names := map[string][]string{}
-	for _, a := range apps {
-		for _, field := range idle {
-			if v, given := a.Extra[field]; given && v != false && v != "" {
-				names[field] = append(names[field], a.Spec.Name)
-			}
-		}
-	}
-	for _, field := range slices.Sorted(maps.Keys(names)) {
-		c.warn("%s: %s of %s has no effect yet", path, field, strings.Join(names[field], ", "))
-	}
 }
 
 func splitNames(list string) []string {
@@ -144,7 +124,7 @@ func (c *cli) declare(entry ecosystem.AppEntry, environ map[string]string, s *se
 	if err != nil {
 		return app.Declared{}, err
 	}
-	spec, err := withServer(underlay(app.Merge(withExtra(entry), s.spec, over), defaults, entry.Set, s.set))
+	spec, err := withServer(underlay(app.Merge(withUpkeep(withExtra(entry), entry.Extra), s.spec, over), defaults, entry.Set, s.set))
 	if err != nil {
 		return app.Declared{}, err
 	}
@@ -178,6 +158,31 @@ func withExtra(entry ecosystem.AppEntry) app.Spec {
 		case bool:
 			*to = strconv.FormatBool(v)
 		}
+	}
+	return spec
+}
+
+// withUpkeep adds to a spec what the file says about restarts that nobody asks for by hand.
+func withUpkeep(spec app.Spec, extra map[string]any) app.Spec {
+	switch v := extra["watch"].(type) {
+	case bool:
+		if v {
+			spec.Watch = []string{"."}
+		}
+	case []string:
+		spec.Watch = v
+	}
+	if v, ok := extra["ignore_watch"].([]string); ok {
+		spec.IgnoreWatch = v
+	}
+	if v, ok := extra["watch_delay"].(time.Duration); ok {
+		spec.WatchDelay = v
+	}
+	if v, ok := extra["cron_restart"].(string); ok {
+		spec.CronRestart = v
+	}
+	if v, ok := extra["max_memory_restart"].(int64); ok {
+		spec.MaxMemoryRestart = v
 	}
 	return spec
 }
