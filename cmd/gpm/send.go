@@ -34,8 +34,13 @@ func sendFunc(c *cli, ctx context.Context, selector, text string) error {
 	if err != nil {
 		return err
 	}
-	if json.Valid([]byte(text)) && !slices.ContainsFunc(details, func(d app.Detail) bool { return d.Spec.Stdin }) {
+	readsLines := slices.ContainsFunc(details, func(d app.Detail) bool { return d.Spec.Stdin })
+	switch {
+	case !readsLines && json.Valid([]byte(text)):
 		return c.follow(client.Send(ctx, app.MessageRequest{Selectors: []string{selector}, Data: json.RawMessage(text)}))
+	case !readsLines:
+		return app.Errorf(app.CodeInvalid, "cannot send %.40q to %q: it is no JSON, and the process reads no lines", text, selector).
+			WithHint("quote a text as JSON, '\"text\"'; gpm restart %s --stdin makes it read lines", selector)
 	}
 	_, st, err := c.one(ctx, selector)
 	if err != nil {
