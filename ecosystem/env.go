@@ -121,7 +121,7 @@ func (e *entry) variables(m member, into map[string]string) error {
 func isVariable(name string) bool { return name != "" && !strings.ContainsAny(name, "=\x00") }
 
 func (e *entry) words(m member, into map[string]string) error {
-	words, err := splitWords(m.value.text)
+	words, err := SplitWords(m.value.text)
 	if err != nil {
 		return e.wrong(m, "cannot be split into words: %v", err)
 	}

@@ -114,7 +114,7 @@ func asSize(n *node, _ int) (any, bool) {
 // asWords takes a list of scalars, or a string of words.
 func asWords(n *node, _ int) (any, bool) {
 	if n.kind == text {
-		words, err := splitWords(n.text)
+		words, err := SplitWords(n.text)
 		return words, err == nil && !strings.ContainsRune(n.text, 0)
 	}
 	if n.kind == number {

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// splitWords splits at spaces that are not quoted; a backslash keeps what follows it.
-func splitWords(s string) ([]string, error) {
+// SplitWords splits at spaces that are not quoted; a backslash keeps what follows it.
+func SplitWords(s string) ([]string, error) {
 	out := []string{}
 	var word strings.Builder
 	quote, inWord, escaped := rune(0), false, false

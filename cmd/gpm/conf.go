@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"gpm/app"
+	"gpm/ecosystem"
 	"gpm/pm2"
 )
 
@@ -98,7 +99,7 @@ func (c *cli) setConf(ctx context.Context, args []string) error {
 }
 
 func (c *cli) multisetConf(ctx context.Context, args []string) error {
-	words, err := splitWords(strings.Join(args, " "))
+	words, err := ecosystem.SplitWords(strings.Join(args, " "))
 	if err != nil || len(words)%2 != 0 {
 		return app.Errorf(app.CodeInvalid, "cannot set %q: not pairs of key and value", strings.Join(args, " "))
 	}

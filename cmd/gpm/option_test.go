@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"gpm/app"
+	"gpm/ecosystem"
 )
 
 // parseStart parses a command line as start does, with an environment of one variable.
@@ -233,7 +234,7 @@ func TestSplitWords(t *testing.T) {
 		`""`:                {""},
 		`x""y`:              {"xy"},
 	} {
-		if got, err := splitWords(in); err != nil || !slices.Equal(got, want) {
+		if got, err := ecosystem.SplitWords(in); err != nil || !slices.Equal(got, want) {
 			t.Errorf("%q: %q, %v; want %q", in, got, err, want)
 		}
 	}
@@ -244,12 +245,12 @@ func FuzzSplitWords(f *testing.F) {
 	f.Add(`a "b c"`, "x")
 	f.Add("'", `\`)
 	f.Fuzz(func(t *testing.T, a, b string) {
-		_, _ = splitWords(a)
+		_, _ = ecosystem.SplitWords(a)
 		quote := func(s string) string { return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"` }
 		if !utf8.ValidString(a) || !utf8.ValidString(b) {
 			return
 		}
-		if got, err := splitWords(quote(a) + " " + quote(b)); err != nil || !slices.Equal(got, []string{a, b}) {
+		if got, err := ecosystem.SplitWords(quote(a) + " " + quote(b)); err != nil || !slices.Equal(got, []string{a, b}) {
 			t.Fatalf("%q, %v; want %q", got, err, []string{a, b})
 		}
 	})

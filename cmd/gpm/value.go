@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"gpm/app"
+	"gpm/ecosystem"
 )
 
 // setter puts the text of an option into a field.
@@ -49,7 +50,7 @@ func list(field func(*app.Spec) *[]string) setter {
 
 func words(field func(*app.Spec) *[]string) setter {
 	return func(s *app.Spec, value string) error {
-		split, err := splitWords(value)
+		split, err := ecosystem.SplitWords(value)
 		*field(s) = append(*field(s), split...)
 		return err
 	}
@@ -236,42 +237,6 @@ func normaliseSignal(value string) string {
 		return name
 	}
 	return "SIG" + name
-}
-
-// splitWords splits at spaces that are not quoted; a backslash keeps what follows it.
-func splitWords(s string) ([]string, error) {
-	var out []string
-	var word strings.Builder
-	quote, inWord, escaped := rune(0), false, false
-	for _, r := range s {
-		switch {
-		case escaped:
-			word.WriteRune(r)
-			escaped = false
-		case r == '\\' && quote != '\'':
-			escaped, inWord = true, true
-		case quote != 0 && r == quote:
-			quote = 0
-		case quote == 0 && (r == '"' || r == '\''):
-			quote, inWord = r, true
-		case quote == 0 && (r == ' ' || r == '\t' || r == '\n'):
-			if inWord {
-				out = append(out, word.String())
-				word.Reset()
-			}
-			inWord = false
-		default:
-			word.WriteRune(r)
-			inWord = true
-		}
-	}
-	if quote != 0 || escaped {
-		return nil, errors.New("a quote is not closed")
-	}
-	if inWord {
-		out = append(out, word.String())
-	}
-	return out, nil
 }
 
 // timeFormat is pm2's --time.
