@@ -45,6 +45,7 @@ var arrows = map[string][]string{
 	"cmd/gpm":   {"app", "cluster/sockets", "deploy", "ecosystem", "ecosystem/engine", "ipc", "pm2", "static", "daemon", "master"},
 
 	"ecosystem/engine": {"ecosystem"},
+	"cmd/gpm-engine":   {"ecosystem", "ecosystem/engine"},
 
 	"bench":         {"testprog"},
 	"e2e":           {},

@@ -110,6 +110,7 @@ func (d *Daemon) plan(req app.ApplyRequest) (plan, error) {
 		spec := declaredSpec(a, req.Env)
 		spec, err := d.startable(spec, a.Set["instances"])
 		if err != nil {
+			err = placed(a.Place, err)
 			if !req.KeepGoing {
 				return plan{}, err
 			}
@@ -129,6 +130,15 @@ func (d *Daemon) plan(req app.ApplyRequest) (plan, error) {
 		}
 	}
 	return p, nil
+}
+
+// placed puts the place of a declaration before what is wrong with it.
+func placed(place string, err error) error {
+	if place == "" {
+		return err
+	}
+	e := app.AsError(err)
+	return app.Errorf(e.Code, "%s: %w", place, err).WithHint("%s", e.Hint)
 }
 
 func (d *Daemon) appsByName() map[string][]*application {
