@@ -106,7 +106,11 @@ func (l *launcher) need(spec app.Spec, plan launch.Plan) cluster.Need {
 	if plan.Runtime == "" || !need.Clustered {
 		need.Listen = spec.Listen
 	}
-	need.Notify = plan.Runtime == "" && spec.Policy.WaitReady
+	if spec.Policy.AwaitsReady() {
+		need.Ready, need.Dir, need.Env = spec.Policy.Ready, plan.Spawn.Dir, probedEnv(spec.Policy.Ready.Probe, plan.Spawn.Env)
+	}
+	need.Notify = need.Ready.Notify || plan.Runtime == "" && spec.Policy.WaitReady
+	need.SaysReady = need.Ready.Notify || spec.Policy.WaitReady
 	if plan.Runtime == "node" && !spec.NoAgent && plan.Spawn.Credential == nil {
 		need.Agent = l.d.agent
 	}

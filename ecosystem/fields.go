@@ -2,6 +2,7 @@ package ecosystem
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"gpm/app"
@@ -18,13 +19,15 @@ type Field struct {
 
 	Low, High int // bounds of a number, Low in milliseconds for a Duration; both 0 = those of the type
 
+	OneOf []string // the only words of a Text; nil = any
+
 	put func(*app.Spec, any) // nil with Spec "" or where assembling an app takes several fields
 }
 
 // Fields returns the table: every field that an app of an ecosystem file may have.
 func Fields() []Field {
 	var all []Field
-	for _, part := range [][]Field{programFields(), environmentFields(), logFields(), restartFields(), stopFields(), machineFields(), otherFields()} {
+	for _, part := range [][]Field{programFields(), environmentFields(), logFields(), restartFields(), stopFields(), clusterFields(), machineFields(), otherFields()} {
 		all = append(all, part...)
 	}
 	return all
@@ -179,6 +182,8 @@ func otherFields() []Field {
 // wants says in a message what the field holds.
 func (f Field) wants() string {
 	switch {
+	case len(f.OneOf) > 0:
+		return strings.Join(f.OneOf, " or ")
 	case f.Type == Duration && f.Low > 0:
 		return fmt.Sprintf("%s, at least %d", wanted[f.Type], f.Low)
 	case f.Low != 0 || f.High != 0:

@@ -162,6 +162,16 @@ func sticky(s *app.Spec, value string) error {
 	return nil
 }
 
+func ready(s *app.Spec, value string) (err error) {
+	s.Policy.Ready, err = app.ParseReady(value)
+	return err
+}
+
+func autoscale(s *app.Spec, value string) (err error) {
+	s.Autoscale, err = app.ParseAutoscale(value)
+	return err
+}
+
 func forkMode(s *app.Spec, value string) error {
 	s.ExecMode = app.Fork
 	return toggle(func(*app.Spec) *bool { return new(bool) })(s, value)
