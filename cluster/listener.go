@@ -175,7 +175,7 @@ func (h *hub) steer(key string) {
 	if l == nil || len(l.Slots()) == 0 {
 		return
 	}
-	policy := sockets.Random
+	policy := sockets.Evenly
 	if h.spec().Sticky == app.StickyIP {
 		policy = sockets.ByClient
 	}

@@ -44,6 +44,8 @@ func localAddr(int) (netip.AddrPort, bool, error) { return netip.AddrPort{}, fal
 
 func attach(int, []Insn) error { return errUnsupported }
 
+func attachTurns(int, order, []int) error { return errUnsupported }
+
 func queue(int) (waiting, limit int, err error) { return 0, 0, errUnsupported }
 
 func setNonblock(int) error { return errUnsupported }
