@@ -274,7 +274,7 @@ func TestRetireResetsNobody(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := Retire(fd, 20*time.Millisecond, answer); err != nil {
+			if err := Retire(fd, 20*time.Millisecond, nil, answer); err != nil {
 				t.Fatal(err)
 			}
 			if err := g.Leave(slot); err != nil {
@@ -327,7 +327,7 @@ func serve(t testing.TB, wg *sync.WaitGroup, g *Group, slot int, stop chan struc
 	}
 	wg.Go(func() {
 		for {
-			if _, err := Retire(fd, 10*time.Millisecond, answer); err != nil {
+			if err := Retire(fd, 10*time.Millisecond, nil, answer); err != nil {
 				t.Error(err)
 				return
 			}

@@ -34,7 +34,7 @@ func Accept(int) (int, error) { return -1, errUnsupported }
 func Drain(int, func(int) error) (int, error) { return 0, errUnsupported }
 
 // Retire is not supported.
-func Retire(int, time.Duration, func(int) error) (int, error) { return 0, errUnsupported }
+func Retire(int, time.Duration, <-chan struct{}, func(int) error) error { return errUnsupported }
 
 func openInet(Address, bind, role, int) (int, error) { return -1, errUnsupported }
 
