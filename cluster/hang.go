@@ -31,7 +31,7 @@ func (h *hub) guard(w *worker) {
 		switch {
 		case errors.Is(err, agent.ErrGone), h.ctx.Err() != nil:
 			return
-		case errors.Is(err, context.DeadlineExceeded):
+		case errors.Is(err, context.DeadlineExceeded) && w.inspections.Load() == 0:
 			h.hung(w, limit)
 		}
 		select {

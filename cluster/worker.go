@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"gpm/agent"
@@ -40,8 +41,11 @@ type worker struct {
 	duty    duty
 	pid     int
 	figures figures
-	notify  *net.UnixConn // nil: nothing is awaited from it
-	shown   Shown
+
+	inspections atomic.Int32 // under way; its loop may stand still for them
+
+	notify *net.UnixConn // nil: nothing is awaited from it
+	shown  Shown
 }
 
 // isUp says that the worker counts as online.

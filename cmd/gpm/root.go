@@ -77,7 +77,8 @@ func newRootCommand(c *cli) *cobra.Command {
 		newServeCommand(c), newDeployCommand(c))
 	addGroup(root, groupAct, newStartOrCommands(c)...)
 	addGroup(root, groupRead, newListCommand(c), newJlistCommand(c), newPrettylistCommand(c), newDescribeCommand(c), newLogsCommand(c),
-		newEnvCommand(c), newWhyCommand(c), newEventsCommand(c), newBusCommand(c), newIDCommand(c), newPIDCommand(c), newReportCommand(c))
+		newEnvCommand(c), newWhyCommand(c), newEventsCommand(c), newBusCommand(c), newIDCommand(c), newPIDCommand(c), newReportCommand(c),
+		newHeapCommand(c), newProfileCommand(c), newModulesCommand(c))
 	addGroup(root, groupSelf, newSaveCommand(c), newResurrectCommand(c), newCleardumpCommand(c), newFlushCommand(c), newReloadLogsCommand(c),
 		newInitCommand(c), newPingCommand(c), newKillCommand(c), newDaemonCommand(c), newVersionCommand(c))
 	addGroup(root, groupSelf, newConfCommands(c)...)
