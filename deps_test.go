@@ -45,6 +45,7 @@ var arrows = map[string][]string{
 	"cmd/gpm":   {"app", "cluster/sockets", "deploy", "ecosystem", "ecosystem/engine", "ipc", "pm2", "static", "daemon", "master"},
 
 	"ecosystem/engine": {"ecosystem"},
+	"cmd/gpm-engine":   {"ecosystem", "ecosystem/engine"},
 
 	"bench":         {"testprog"},
 	"e2e":           {},
@@ -52,7 +53,8 @@ var arrows = map[string][]string{
 	"testprog/leak": {"proc"},
 	"testprog/prog": {},
 
-	"testprog/realpm2": {},
+	"testprog/npm":     {},
+	"testprog/realpm2": {"testprog/npm"},
 }
 
 // entryPrefix begins the names of the files of cmd/gpm that may import the daemon
