@@ -53,7 +53,8 @@ var arrows = map[string][]string{
 	"testprog/leak": {"proc"},
 	"testprog/prog": {},
 
-	"testprog/realpm2": {},
+	"testprog/npm":     {},
+	"testprog/realpm2": {"testprog/npm"},
 }
 
 // entryPrefix begins the names of the files of cmd/gpm that may import the daemon
