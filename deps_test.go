@@ -40,7 +40,7 @@ var arrows = map[string][]string{
 	"static":    {"app"},
 	"deploy":    {"app"},
 	"daemon":    {"agent", "app", "cluster", "ipc", "ipc/frame", "launch", "logs", "master", "metrics", "pm2", "proc", "schedule", "store", "watch"},
-	"cmd/gpm":   {"app", "cluster/sockets", "deploy", "ecosystem", "ecosystem/engine", "ipc", "pm2", "static", "daemon", "master"},
+	"cmd/gpm":   {"app", "cluster/sockets", "deploy", "ecosystem", "ecosystem/engine", "ipc", "pm2", "static", "daemon", "master", "store"},
 
 	"ecosystem/engine": {"ecosystem"},
 

@@ -79,7 +79,7 @@ func newRootCommand(c *cli) *cobra.Command {
 	addGroup(root, groupRead, newListCommand(c), newJlistCommand(c), newPrettylistCommand(c), newDescribeCommand(c), newLogsCommand(c),
 		newEnvCommand(c), newWhyCommand(c), newEventsCommand(c), newBusCommand(c), newIDCommand(c), newPIDCommand(c), newReportCommand(c))
 	addGroup(root, groupSelf, newSaveCommand(c), newResurrectCommand(c), newCleardumpCommand(c), newFlushCommand(c), newReloadLogsCommand(c),
-		newInitCommand(c), newPingCommand(c), newKillCommand(c), newDaemonCommand(c), newVersionCommand(c))
+		newInitCommand(c), newPingCommand(c), newUpdateCommand(c), newKillCommand(c), newDaemonCommand(c), newVersionCommand(c))
 	addGroup(root, groupSelf, newConfCommands(c)...)
 	root.AddCommand(newElsewhereCommands(c)...)
 	return root
