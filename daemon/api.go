@@ -24,6 +24,7 @@ func (d *Daemon) routes() []ipc.Route {
 		{Pattern: "POST /v1/scale", Handler: ipc.Stream(d.postScale)},
 		{Pattern: "POST /v1/messages", Handler: ipc.Stream(d.postMessages)},
 		{Pattern: "POST /v1/trigger", Handler: ipc.Stream(d.trigger)},
+		{Pattern: "POST /v1/inspect", Handler: ipc.Stream(d.postInspect)},
 		{Pattern: "GET /v1/bus", Handler: ipc.Stream(d.getBus)},
 		{Pattern: "POST /v1/apply", Handler: ipc.Stream(d.postApply)},
 		{Pattern: "POST /v1/save", Handler: ipc.Handle(d.postSave)},

@@ -50,33 +50,6 @@ func TestClusterBrokenVersion(t *testing.T) {
 	tr.check(t, 0)
 }
 
-// TestClusterWorkersKilled: of each kill only what the dead worker was answering is lost, and nobody waits.
-func TestClusterWorkersKilled(t *testing.T) {
-	needNode(t)
-	h := newHome(t)
-	port := h.startWeb(2, "--exp-backoff-restart-delay", "1")
-	tr := startTraffic(port)
-	const kills = 20
-	for i := range kills {
-		st := h.instances("web")[i%2]
-		kill(t, st.PID)
-		h.until("it is replaced", 10*time.Second, func() bool {
-			now := h.instances("web")[i%2]
-			return now.PID != 0 && now.PID != st.PID && now.State == app.Online
-		})
-	}
-	h.until("both serve", 10*time.Second, func() bool { return len(h.servers8(port)) == 2 })
-	// A dead process takes with it what it was executing: of four clients of a kind about half were with it.
-	tr.check(t, kills*4)
-	for name, c := range tr.kind {
-		for _, err := range c.errs {
-			if strings.Contains(err.Error(), "Timeout") || strings.Contains(err.Error(), "refused") {
-				t.Errorf("%s: a client was left waiting: %v", name, err)
-			}
-		}
-	}
-}
-
 // TestClusterDaemonKilled kills the daemon again and again, or asks it to leave, always within a reload.
 func TestClusterDaemonKilled(t *testing.T) {
 	needNode(t)

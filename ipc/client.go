@@ -152,6 +152,11 @@ func (c *Client) Trigger(ctx context.Context, req app.TriggerRequest) iter.Seq2[
 	return stream[app.Message](ctx, c, post("/v1/trigger", req), "the answers to "+req.Action)
 }
 
+// Inspect asks Node processes about themselves.
+func (c *Client) Inspect(ctx context.Context, req app.InspectRequest) iter.Seq2[app.Inspected, error] {
+	return stream[app.Inspected](ctx, c, post("/v1/inspect", req), "the answer of Node processes")
+}
+
 // Bus returns the messages of all apps until ctx ends.
 func (c *Client) Bus(ctx context.Context) iter.Seq2[app.Message, error] {
 	return stream[app.Message](ctx, c, call{http.MethodGet, "/v1/bus", nil, nil}, "messages")
