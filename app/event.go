@@ -23,6 +23,7 @@ const (
 	EventPort      EventKind = "port in use" // what it wants to listen on belongs to another program: Reason
 	EventUnhealthy EventKind = "unhealthy"   // its health check fails: Reason
 	EventHealthy   EventKind = "healthy"     // it passes, for the first time or again
+	EventUpgrade   EventKind = "upgrade"     // gpm itself becomes another version, or could not: Reason; ID is -1
 	EventDaemonUp  EventKind = "daemon up"   // a daemon took over; ID is -1
 	EventDaemonDn  EventKind = "daemon down" // it ended in good order; ID is -1
 )

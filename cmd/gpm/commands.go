@@ -75,6 +75,7 @@ func commandTable() []command {
 		{"reloadLogs", groupSelf, one(newReloadLogsCommand)},
 		{"init ecosystem", groupSelf, one(newInitCommand)},
 		{"ping", groupSelf, one(newPingCommand)},
+		{"update updatePM2", groupSelf, one(newUpdateCommand)},
 		{"kill", groupSelf, one(newKillCommand)},
 		{"daemon", groupSelf, one(newDaemonCommand)},
 		{"version", groupSelf, one(newVersionCommand)},
