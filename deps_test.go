@@ -24,7 +24,7 @@ var arrows = map[string][]string{
 	"proc":      {"app", "master"},
 	"ipc":       {"app"},
 	"agent":     {},
-	"cluster":   {"agent", "app", "cluster/primary", "cluster/sockets", "ipc/channel", "proc"},
+	"cluster":   {"agent", "app", "cluster/primary", "cluster/sockets", "ipc/channel", "probe", "proc"},
 
 	"ipc/channel":     {},
 	"cluster/primary": {"ipc/channel"},
@@ -36,12 +36,14 @@ var arrows = map[string][]string{
 	"metrics":   {"app"},
 	"watch":     {},
 	"schedule":  {},
+	"errand":    {},
+	"probe":     {"app", "errand"},
 	"ecosystem": {"app", "envfile"},
 	"pm2":       {"app"},
 	"static":    {"app"},
 	"deploy":    {"app"},
-	"daemon":    {"agent", "app", "cluster", "ipc", "ipc/frame", "launch", "logs", "master", "metrics", "pm2", "proc", "schedule", "store", "watch"},
-	"cmd/gpm":   {"app", "cluster/sockets", "deploy", "ecosystem", "ecosystem/engine", "ipc", "pm2", "static", "daemon", "master"},
+	"daemon":    {"agent", "app", "cluster", "errand", "ipc", "ipc/frame", "launch", "logs", "master", "metrics", "pm2", "probe", "proc", "schedule", "store", "watch"},
+	"cmd/gpm":   {"app", "cluster/sockets", "deploy", "ecosystem", "ecosystem/engine", "ipc", "pm2", "static", "daemon", "master", "store"},
 
 	"ecosystem/engine": {"ecosystem"},
 	"cmd/gpm-engine":   {"ecosystem", "ecosystem/engine"},
@@ -52,7 +54,8 @@ var arrows = map[string][]string{
 	"testprog/leak": {"proc"},
 	"testprog/prog": {},
 
-	"testprog/realpm2": {},
+	"testprog/npm":     {},
+	"testprog/realpm2": {"testprog/npm"},
 }
 
 // entryPrefix begins the names of the files of cmd/gpm that may import the daemon
