@@ -19,7 +19,8 @@ var arrows = map[string][]string{
 	"app":       {},
 	"ipc/frame": {},
 	"master":    {"ipc/frame"},
-	"launch":    {"app", "master"},
+	"envfile":   {},
+	"launch":    {"app", "envfile", "master"},
 	"proc":      {"app", "master"},
 	"ipc":       {"app"},
 	"agent":     {},
@@ -36,13 +37,14 @@ var arrows = map[string][]string{
 	"watch":     {},
 	"schedule":  {},
 	"errand":    {},
+	"health":    {"app"},
 	"probe":     {"app", "errand"},
-	"ecosystem": {"app"},
+	"ecosystem": {"app", "envfile"},
 	"pm2":       {"app"},
 	"static":    {"app"},
 	"deploy":    {"app"},
-	"daemon":    {"agent", "app", "cluster", "errand", "ipc", "ipc/frame", "launch", "logs", "master", "metrics", "pm2", "probe", "proc", "schedule", "store", "watch"},
-	"cmd/gpm":   {"app", "cluster/sockets", "deploy", "ecosystem", "ecosystem/engine", "ipc", "pm2", "static", "daemon", "master"},
+	"daemon":    {"agent", "app", "cluster", "errand", "health", "ipc", "ipc/frame", "launch", "logs", "master", "metrics", "pm2", "probe", "proc", "schedule", "store", "watch"},
+	"cmd/gpm":   {"app", "cluster/sockets", "deploy", "ecosystem", "ecosystem/engine", "ipc", "pm2", "static", "daemon", "master", "store"},
 
 	"ecosystem/engine": {"ecosystem"},
 	"cmd/gpm-engine":   {"ecosystem", "ecosystem/engine"},
@@ -53,7 +55,8 @@ var arrows = map[string][]string{
 	"testprog/leak": {"proc"},
 	"testprog/prog": {},
 
-	"testprog/realpm2": {},
+	"testprog/npm":     {},
+	"testprog/realpm2": {"testprog/npm"},
 }
 
 // entryPrefix begins the names of the files of cmd/gpm that may import the daemon
@@ -70,7 +73,7 @@ var homes = map[string]string{
 	"github.com/Microsoft/go-winio": "ipc",
 	"github.com/klauspost/compress": "logs",
 	"github.com/goccy/go-yaml":      "ecosystem",
-	"github.com/joho/godotenv":      "ecosystem",
+	"github.com/joho/godotenv":      "envfile",
 	"github.com/pelletier/go-toml":  "ecosystem",
 	"github.com/dop251/goja":        "ecosystem/engine",
 	"github.com/evanw/esbuild":      "ecosystem/engine",

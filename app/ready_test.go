@@ -31,8 +31,8 @@ func TestParseReady(t *testing.T) {
 
 func TestParseAutoscale(t *testing.T) {
 	for text, want := range map[string]Autoscale{
-		"off": {},
-		"1-8": {Min: 1, Max: 8},
+		"off":                                    {},
+		"1-8":                                    {Min: 1, Max: 8},
 		"2-2,target=60%,metric=loop,cooldown=1m": {Min: 2, Max: 2, Target: 60, Metric: ScaleByLoop, Cooldown: time.Minute},
 		"max=4, metric=cpu":                      {Max: 4, Metric: ScaleByCPU},
 	} {

@@ -31,6 +31,15 @@ func (h *hub) dialer(ref Ref) probe.Dial {
 	}
 }
 
+// Dialer connects to the process of an instance, see dialer.
+func (m *Member) Dialer(seq uint64) probe.Dial {
+	h := m.group.existingHub()
+	if h == nil {
+		return nil
+	}
+	return h.dialer(Ref{m.ID, seq})
+}
+
 // sharedKey finds the address among those that the workers of the app share.
 func (h *hub) sharedKey(ctx context.Context, ref Ref, network, address string) (key string, shared bool, err error) {
 	done := h.do(ctx, func() {

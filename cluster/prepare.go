@@ -12,6 +12,7 @@ import (
 	"gpm/cluster/primary"
 	"gpm/cluster/sockets"
 	"gpm/ipc/channel"
+	"gpm/probe"
 )
 
 // Need says what a process that is about to start can make use of.
@@ -20,11 +21,11 @@ type Need struct {
 	Clustered bool   // it is to be a worker of Node's cluster module
 	Agent     string // path of the agent's script; "" = without it
 	Ready     app.Ready
-	SaysReady bool     // it says so itself when it is ready: by the message "ready", or READY=1 to NOTIFY_SOCKET
-	Notify    bool     // it gets a NOTIFY_SOCKET
-	Dir       string   // where its command of readiness runs
-	Env       []string // its environment, for the variables of Ready
-	Listen    []string // addresses of sockets that it takes by LISTEN_FDS
+	SaysReady bool       // it says so itself when it is ready: by the message "ready", or READY=1 to NOTIFY_SOCKET
+	Notify    bool       // it gets a NOTIFY_SOCKET
+	Well      app.Probe  // its health check
+	From      probe.From // on whose behalf it is asked whether it is ready
+	Listen    []string   // addresses of sockets that it takes by LISTEN_FDS
 }
 
 // IsNothing says that the process has to do with nobody.
@@ -48,11 +49,12 @@ var runtimes = map[string]primary.Runtime{"node": primary.Node, "bun": primary.B
 func (h *hub) prepare(ctx context.Context, ref Ref, slot int, as role, need Need) (gear Gear, err error) {
 	done := h.do(ctx, func() {
 		w := &worker{Ref: ref, slot: slot, keys: map[string]bool{}, own: map[string]bool{}}
+		w.awaits = awaited{Ready: need.Ready, Said: need.SaysReady, From: need.From}
 		if as == hidden {
 			w.duty = trial
+			w.awaits.Well = need.Well
 		}
 		w.seat = h.seatFor(w, need)
-		w.awaits = awaited{Ready: need.Ready, Said: need.SaysReady, Dir: need.Dir, Env: need.Env}
 		if gear, err = h.equip(w, need); err != nil {
 			h.remove(w)
 			return

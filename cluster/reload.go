@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -185,7 +186,8 @@ func (g *Group) prove(ctx context.Context, next *face, wanted []string, canary b
 		return errors.New(st.Reason)
 	}
 	ref := Ref{st.ID, st.Seq}
-	limit, cancel := context.WithDeadlineCause(ctx, deadline, fmt.Errorf("it does not %s within %s", expected(policy, wanted), policy.ReadyWithin()))
+	late := fmt.Errorf("it does not %s within %s", expected(g.cfg.Spec(), wanted), policy.ReadyWithin())
+	limit, cancel := context.WithDeadlineCause(ctx, deadline, late)
 	defer cancel()
 	if err := g.theHub().awaitServing(limit, ref, wanted); err != nil {
 		return g.theHub().explain(ref, err)
@@ -196,16 +198,22 @@ func (g *Group) prove(ctx context.Context, next *face, wanted []string, canary b
 	return g.survives(ctx, ref, policy.MinUptime*3/2)
 }
 
-func expected(policy app.Policy, wanted []string) string {
-	switch {
-	case policy.AwaitsReady() && len(wanted) > 0:
-		return sign(policy) + " and listen where the old process does"
-	case policy.AwaitsReady():
-		return sign(policy)
-	case len(wanted) > 0:
-		return "listen where the old process does"
+// expected is what a replacement has to do.
+func expected(spec app.Spec, wanted []string) string {
+	var all []string
+	if spec.Policy.AwaitsReady() {
+		all = append(all, sign(spec.Policy))
 	}
-	return "come up"
+	if check := spec.Health.Probe(); !check.IsZero() {
+		all = append(all, "pass its health check ("+check.String()+")")
+	}
+	if len(wanted) > 0 {
+		all = append(all, "listen where the old process does")
+	}
+	if len(all) == 0 {
+		return "come up"
+	}
+	return strings.Join(all, " and ")
 }
 
 // sign is what a process has to do to be ready.

@@ -44,6 +44,7 @@ type worker struct {
 
 	awaits  awaited
 	proved  bool   // what it awaits, if a question or a time, has come true
+	well    bool   // it has passed its health check
 	unready string // the last answer to that question, a no
 	giveUp  func() // ends the questions; nil: none are asked
 
@@ -65,6 +66,9 @@ func (w *worker) isUp() bool {
 	}
 	return true
 }
+
+// mayTakeOver says that a replacement is all that was awaited of it.
+func (w *worker) mayTakeOver() bool { return w.isUp() && (w.well || w.awaits.Well.IsZero()) }
 
 // servesAll says that it listens on all these addresses.
 func (w *worker) servesAll(addresses []string) bool {
@@ -202,7 +206,9 @@ func (h *hub) lost(w *worker) {
 	h.touchWorker(w.Ref)
 	for _, key := range slices.Sorted(maps.Keys(w.keys)) {
 		h.steer(key)
-		h.handOver(key, w.seat)
+		if !h.inUse(key, w.seat) {
+			h.handOver(key, w.seat)
+		}
 	}
 }
 
@@ -219,9 +225,10 @@ func (h *hub) remove(w *worker) {
 }
 
 // drainLimit is how long a process may take to hear that it is to drain.
-const drainLimit = 2 * time.Second
+const drainLimit = 5 * time.Second
 
-// drain has the agent of a worker end keep-alive connections with their next answer; false: it has no agent.
+// drain has the agent of a worker end keep-alive connections with their next answer, now or when its event loop
+// gets to it; false: it has no agent.
 func (h *hub) drain(ctx context.Context, ref Ref) bool {
 	var conn *agent.Conn
 	err := h.do(ctx, func() {
@@ -234,11 +241,9 @@ func (h *hub) drain(ctx context.Context, ref Ref) bool {
 	}
 	ctx, cancel := context.WithTimeout(ctx, drainLimit)
 	defer cancel()
-	if err := conn.Drain(ctx); err != nil {
-		if !errors.Is(err, agent.ErrGone) {
-			h.log.Info("Cannot drain a process", "process", ref, "err", err)
-		}
-		return false
+	err = conn.Drain(ctx)
+	if err != nil && !errors.Is(err, agent.ErrGone) {
+		h.log.Info("Cannot drain a process", "process", ref, "err", err)
 	}
-	return true
+	return err == nil || errors.Is(err, context.DeadlineExceeded)
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"gpm/app"
+	"gpm/launch"
 	"gpm/probe"
 )
 
@@ -20,21 +21,20 @@ func checkReady(spec app.Spec) error {
 	return spec.Autoscale.Check()
 }
 
-// probedEnv is the part of an environment that a probe can make use of: all for a command, else what it names.
-func probedEnv(p app.Probe, env []string) []string {
-	switch {
-	case p.IsZero():
-		return nil
-	case len(p.Exec) > 0:
-		return slices.Clone(env)
+// readyFrom is the position of a process as far as its probes make use of that: it is noted for the next daemon.
+func readyFrom(spec app.Spec, plan launch.Plan) probe.From {
+	from, named := asIn(plan), map[string]bool{"PORT": true}
+	for _, p := range []app.Probe{spec.Policy.Ready.Probe, spec.Health.Probe()} {
+		if len(p.Exec) > 0 {
+			return from
+		}
+		os.Expand(p.HTTP+p.TCP, func(name string) string {
+			named[name] = true
+			return ""
+		})
 	}
-	named := map[string]bool{"PORT": true}
-	os.Expand(p.HTTP+p.TCP, func(name string) string {
-		named[name] = true
-		return ""
-	})
-	return slices.DeleteFunc(slices.Clone(env), func(kv string) bool {
+	return probe.From{Env: slices.DeleteFunc(from.Env, func(kv string) bool {
 		name, _, _ := strings.Cut(kv, "=")
 		return !named[name]
-	})
+	})}
 }

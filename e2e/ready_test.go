@@ -107,3 +107,19 @@ func TestReadyLater(t *testing.T) {
 	h.write("made", "", 0o644)
 	h.until("it got ready after all", time.Minute, func() bool { st := h.status("late"); return st.State == app.Online && st.Reason == "" })
 }
+
+// TestReloadByHealth: a replacement that does not pass its health check does not take over. Each worker is asked itself.
+func TestReloadByHealth(t *testing.T) {
+	needNode(t)
+	h := newHome(t)
+	script, flag, port := h.write("late.js", lateWeb, 0o644), h.write("ready", "", 0o644), freePort(t)
+	h.must("start", script, "-i", "2", "--health-http", "/ready", "--env", "PORT="+port, "--env", "FLAG="+flag)
+	pids := h.pids("late")
+	h.fails("pass its health check", "reload", "late", "--listen-timeout", "1s", "--update-env", "--env", "FLAG="+flag+"-never")
+	for i, pid := range h.pids("late") {
+		if pid != pids[i] {
+			t.Errorf("process %d was replaced by one that is not well", pids[i])
+		}
+	}
+	h.must("reload", "late")
+}

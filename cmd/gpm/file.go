@@ -110,7 +110,7 @@ func (c *cli) applyFile(ctx context.Context, path string, s *settings, o fileOpt
 	if err != nil {
 		return err
 	}
-	return c.follow(client.Apply(ctx, req))
+	return c.followTo(client.Apply(ctx, req), (*progress).sayLaunched)
 }
 
 // declare makes a declaration of an app of a file. Options of the command win over the file, but for the
