@@ -11,7 +11,7 @@ import (
 type Autoscale struct {
 	Min      int           `json:"min,omitempty"`
 	Max      int           `json:"max,omitempty"`
-	Metric   ScaleMetric   `json:"metric,omitempty"`
+	Metric   ScaleMetric   `json:"metric,omitempty"`   // "" = loop for Node processes with an agent, cpu for others
 	Target   int           `json:"target,omitempty"`   // percent that an instance should be busy; 0 = 70
 	Cooldown time.Duration `json:"cooldown,omitempty"` // between two changes, and for how long fewer must be enough; 0 = 30 s
 }
@@ -52,8 +52,8 @@ func (a Autoscale) Check() error {
 		return nil
 	case d.Min < 1 || d.Max < d.Min:
 		return Errorf(CodeInvalid, "cannot scale between %d and %d instances", d.Min, d.Max).WithHint("min is at least 1, and max not less")
-	case d.Target < 1 || d.Target > 100:
-		return Errorf(CodeInvalid, "cannot scale to %d%%: the target is 1 to 100", d.Target)
+	case d.Target < 1 || d.Target > 99:
+		return Errorf(CodeInvalid, "cannot scale to %d%%: the target is 1 to 99", d.Target)
 	case d.Metric != ScaleByLoop && d.Metric != ScaleByCPU:
 		return Errorf(CodeInvalid, "cannot scale by %q", d.Metric).WithHint("metrics are loop, the utilisation of Node's event loop, and cpu")
 	case d.Cooldown < time.Second:
@@ -68,7 +68,11 @@ func (a Autoscale) String() string {
 		return "off"
 	}
 	d := a.WithDefaults()
-	return strconv.Itoa(d.Min) + "-" + strconv.Itoa(d.Max) + ",target=" + strconv.Itoa(d.Target) + ",metric=" + string(d.Metric) + ",cooldown=" + d.Cooldown.String()
+	text := strconv.Itoa(d.Min) + "-" + strconv.Itoa(d.Max) + ",target=" + strconv.Itoa(d.Target)
+	if a.Metric != "" {
+		text += ",metric=" + string(a.Metric)
+	}
+	return text + ",cooldown=" + d.Cooldown.String()
 }
 
 // ParseAutoscale reads "1-8", and settings after it: "1-8,target=60,metric=loop,cooldown=1m"; "off" is none.

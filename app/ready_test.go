@@ -44,7 +44,7 @@ func TestParseAutoscale(t *testing.T) {
 			t.Errorf("%s became %s, which is read as %s, %v", text, got, again, err)
 		}
 	}
-	for _, text := range []string{"", "8", "8-1", "0-0", "-1-4", "1-x", "1-4,target=0x", "1-4,target=101", "1-4,metric=memory", "1-4,cooldown=5", "1-4,cooldown=1ms", "1-4,speed=1"} {
+	for _, text := range []string{"", "8", "8-1", "0-0", "-1-4", "1-x", "1-4,target=0x", "1-4,target=100", "1-4,metric=memory", "1-4,cooldown=5", "1-4,cooldown=1ms", "1-4,speed=1"} {
 		if got, err := ParseAutoscale(text); !errors.Is(err, ErrInvalid) {
 			t.Errorf("%s: %+v, %v", text, got, err)
 		}
