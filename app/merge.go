@@ -20,7 +20,7 @@ func Merge(base, over Spec, set Fields) Spec {
 func mergeFields(dst, src reflect.Value, set Fields, prefix string) {
 	for i := range dst.NumField() {
 		name, _, _ := strings.Cut(dst.Type().Field(i).Tag.Get("json"), ",")
-		if name == "policy" || name == "log_rotate" {
+		if name == "policy" || name == "log_rotate" || name == "log" {
 			mergeFields(dst.Field(i), src.Field(i), set, name+".")
 		} else if set[prefix+name] {
 			dst.Field(i).Set(src.Field(i))

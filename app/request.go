@@ -16,8 +16,8 @@ type StartRequest struct {
 	Force   bool     `json:"force,omitempty"`   // start a second app of the same script
 }
 
-// Fields is a set of Spec fields by JSON name; those of Policy as "policy.NAME", those of Rotate as
-// "log_rotate.NAME".
+// Fields is a set of Spec fields by JSON name; those of Policy as "policy.NAME", those of Rotate and
+// Lines as "log_rotate.NAME" and "log.NAME".
 type Fields map[string]bool
 
 // Action is what to do with processes that exist.

@@ -148,7 +148,7 @@ func TestLayout(t *testing.T) {
 func FuzzFrame(f *testing.F) {
 	f.Add([]byte("one\ntwo\n\nno end"), []byte{1, 4})
 	f.Fuzz(func(t *testing.T, input, sizes []byte) {
-		form := &Format{Layout: "T"}
+		o := output{format: Format{Layout: "T"}}
 		var framed, buf []byte
 		for i, rest := 0, input; len(rest) > 0 || len(buf) > 0; i++ {
 			n := len(rest)
@@ -156,7 +156,7 @@ func FuzzFrame(f *testing.F) {
 				n = min(n, 1+int(sizes[i%len(sizes)]))
 			}
 			buf, rest = append(buf, rest[:n]...), rest[n:]
-			out, used := frame(nil, buf, form, time.Time{}, len(rest) == 0)
+			out, used := o.frame(nil, buf, time.Time{}, len(rest) == 0)
 			framed, buf = append(framed, out...), buf[used:]
 		}
 		var want []byte

@@ -326,16 +326,16 @@ func TestWatcher(t *testing.T) {
 	p := newPump(t, Options{})
 	a, b := filepath.Join(dir, "a"), filepath.Join(dir, "b")
 	w := p.Watch(a, b, b+"/../b")
-	p.watch.notify(canonical(b))
-	p.watch.notify(canonical(a))
-	p.watch.notify(canonical(b))
+	p.watch.notify(canonical(b, nil))
+	p.watch.notify(canonical(a, nil))
+	p.watch.notify(canonical(b, nil))
 	<-w.Ready()
 	if got := w.Dirty(); !slices.Equal(got, []string{b, b + "/../b", a}) {
 		t.Errorf("%q", got)
 	}
 	w.Close()
 	w.Close()
-	p.watch.notify(canonical(a))
+	p.watch.notify(canonical(a, nil))
 	if w.Dirty() != nil || p.watch.count.Load() != 0 || len(p.watch.files) != 0 {
 		t.Error("still watching")
 	}

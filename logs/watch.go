@@ -1,6 +1,7 @@
 package logs
 
 import (
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 )
@@ -30,8 +31,11 @@ type Watcher struct {
 func (p *Pump) Watch(paths ...string) *Watcher {
 	w := &Watcher{in: &p.watch, alias: map[string][]string{}, set: map[string]struct{}{}, ready: make(chan struct{}, 1)}
 	for _, path := range paths {
-		real := canonical(path)
+		real, given := canonical(path, nil), filepath.Clean(path)
 		w.alias[real] = append(w.alias[real], path)
+		if given != real { // the name of a file with an owner, see canonical
+			w.alias[given] = append(w.alias[given], path)
+		}
 	}
 	p.watch.add(w)
 	return w
