@@ -2,6 +2,7 @@ package app
 
 import (
 	"encoding/json"
+	"strconv"
 	"time"
 )
 
@@ -123,6 +124,9 @@ type LogQuery struct {
 	Since     time.Time   `json:"since,omitzero"`    // lines that came later
 	Until     time.Time   `json:"until,omitzero"`    // lines that came earlier
 	Grep      string      `json:"grep,omitempty"`    // lines that match this regular expression, RE2
+
+	Places bool              `json:"places,omitempty"` // deliver LogLine.Place
+	From   map[string]string `json:"from,omitempty"`   // by LogLine.Source: the place of the last line that came; go on after it
 }
 
 // LogLine is one line without its newline.
@@ -134,4 +138,10 @@ type LogLine struct {
 	Text   string    `json:"text"`
 	Cut    bool      `json:"cut,omitempty"`  // a very long line that goes on in the next one of the same source
 	File   string    `json:"file,omitempty"` // set on a header line that begins the history of a file; Text is empty then
+
+	Place string `json:"place,omitempty"` // where its file goes on, in words of the daemon
+	Mark  bool   `json:"mark,omitempty"`  // a header line that is there for its place alone
 }
+
+// Source names the log that a line is from, among those of a query.
+func (l LogLine) Source() string { return strconv.Itoa(l.ID) + "-" + string(l.Stream) }

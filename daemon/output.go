@@ -168,7 +168,17 @@ func (d *Daemon) postLogs(ctx context.Context, q app.LogQuery, send func(app.Log
 	if err != nil {
 		return err
 	}
-	query := logs.Query{Sources: d.logSources(found, q.Streams), Lines: q.Lines, Follow: q.Follow, Pump: d.pump, Since: q.Since, Until: q.Until}
+	query := logs.Query{Lines: q.Lines, Follow: q.Follow, Pump: d.pump, Since: q.Since, Until: q.Until, Places: q.Places}
+	query.Sources = d.logSources(found, q.Streams)
+	for i, src := range query.Sources {
+		query.Sources[i].From = q.From[app.LogLine{ID: src.ID, Stream: src.Stream}.Source()]
+	}
+	query.More = func() []logs.Source {
+		if found, err := d.apps.find(q.Selectors); err == nil { // else what was selected is deleted
+			return d.logSources(found, q.Streams)
+		}
+		return nil
+	}
 	if q.Grep != "" {
 		if query.Grep, err = regexp.Compile(q.Grep); err != nil {
 			return app.Errorf(app.CodeInvalid, "cannot use --grep %q: %w", q.Grep, err).WithHint("it is a regular expression, like ERROR|WARN")

@@ -84,7 +84,7 @@ func TestQueryHistory(t *testing.T) {
 	for l, err := range (Query{Sources: append(src, src[0]), Lines: 2}).Run(t.Context()) {
 		got = append(got, fmt.Sprint(l.ID, l.Name, l.Stream, filepath.Base(l.File), l.Text, err))
 	}
-	want := []string{"1boutb.log<nil>", "1bout.4<nil>", "0aouta.log<nil>", "0aout.2<nil>", "0aout.3<nil>"}
+	want := []string{"1boutb.log<nil>", "0aouta.log<nil>", "1bout.4<nil>", "0aout.2<nil>", "0aout.3<nil>"}
 	for i := range want {
 		if i >= len(got) || strings.ReplaceAll(got[i], " ", "") != want[i] {
 			t.Fatalf("got %q, want %q", got, want)
