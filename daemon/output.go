@@ -82,7 +82,7 @@ func format(spec app.Spec, id int, stream app.LogStream) *logs.Format {
 	if spec.LogFormat == "" && spec.LogType != "json" {
 		return nil
 	}
-	return &logs.Format{Layout: logs.Layout(spec.LogFormat), JSON: spec.LogType == "json", ID: id, Name: spec.Name, Stream: stream}
+	return &logs.Format{Layout: app.Layout(spec.LogFormat), JSON: spec.LogType == "json", ID: id, Name: spec.Name, Stream: stream}
 }
 
 // attach sends the output of a process to its log file. A file that can never be written is

@@ -20,7 +20,8 @@ type logsOptions struct {
 	onlyOut   bool
 	json      bool
 	nostream  bool
-	timestamp bool
+	format    bool
+	timestamp string // format of the time; "" = none
 	since     string
 	until     string
 	grep      string
@@ -43,12 +44,22 @@ func newLogsCommand(c *cli) *cobra.Command {
 	f.BoolVar(&o.onlyOut, "out", false, "stdout only")
 	f.BoolVar(&o.json, "json", false, "a JSON object a line")
 	f.BoolVar(&o.nostream, "nostream", false, "do not wait for more")
-	f.BoolVar(&o.timestamp, "timestamp", false, "the time before each line, where it is known")
+	f.BoolVar(&o.format, "format", false, "key=value pairs: timestamp, app, id, type, message")
+	addTimestamp(cmd, &o.timestamp, "the time before each line, where it is known, in this `format`")
 	f.StringVar(&o.since, "since", "", "lines that came after this `time`: 10m (ago), 2026-11-23, \"2026-11-23 12:30\"")
 	f.StringVar(&o.until, "until", "", "lines that came before this `time`")
 	f.StringVar(&o.grep, "grep", "", "lines that match this regular `expression`")
 	f.StringVar(&o.highlight, "highlight", "", "mark this `text` in the lines")
 	return cmd
+}
+
+// pm2Timestamp is the format that --timestamp has without one.
+const pm2Timestamp = "YYYY-MM-DD-HH:mm:ss"
+
+func addTimestamp(cmd *cobra.Command, to *string, usage string) {
+	f := cmd.Flags()
+	f.StringVar(to, "timestamp", "", usage)
+	f.Lookup("timestamp").NoOptDefVal = pm2Timestamp
 }
 
 func logsFunc(c *cli, ctx context.Context, args []string, o logsOptions) error {
@@ -63,7 +74,7 @@ func logsFunc(c *cli, ctx context.Context, args []string, o logsOptions) error {
 	ctx, stop := c.whileRead(ctx)
 	defer stop()
 	p := &logPrinter{out: &lineWriter{w: c.out}, err: &lineWriter{w: c.err}, paint: c.paint(), terminal: c.screen.terminal, options: o}
-	if !o.raw && !o.json && !c.silent {
+	if !o.raw && !o.json && !o.format && !c.silent {
 		p.title(args)
 	}
 	for line, err := range client.Logs(ctx, query) {
@@ -134,6 +145,8 @@ func (p *logPrinter) print(l app.LogLine) {
 	switch {
 	case p.options.json:
 		p.json(l)
+	case p.options.format:
+		p.pairs(l)
 	case p.options.raw:
 		p.raw(l)
 	case l.File != "":
@@ -161,10 +174,22 @@ func (p *logPrinter) line(l app.LogLine) {
 	}
 	p.padding = max(p.padding, minNameWidth, min(textWidth(name), maxNameWidth))
 	prefix := pad(cut(name, p.padding), p.padding) + " | "
-	if p.options.timestamp && !l.At.IsZero() {
-		prefix = l.At.Local().Format("2006-01-02-15:04:05") + " " + prefix
+	if p.options.timestamp != "" && !l.At.IsZero() {
+		prefix = l.At.Local().Format(app.Layout(p.options.timestamp)) + " " + prefix
 	}
 	fmt.Fprintln(p.out, p.paint.paint(streamStyle(l.Stream), prefix)+p.text(l.Text))
+}
+
+// pairs prints a line as pm2's --format does.
+func (p *logPrinter) pairs(l app.LogLine) {
+	if l.File != "" {
+		return
+	}
+	at := ""
+	if !l.At.IsZero() {
+		at = l.At.Local().Format("2006-01-02-15:04:05-0700")
+	}
+	fmt.Fprintf(p.out, "timestamp=%s app=%s id=%d type=%s message=%s\n", at, clean(l.Name), l.ID, l.Stream, p.text(l.Text))
 }
 
 // text is a line as it may go to a terminal: colours pass, what could move the cursor or reprogram the terminal does
