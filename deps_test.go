@@ -19,11 +19,12 @@ var arrows = map[string][]string{
 	"app":       {},
 	"ipc/frame": {},
 	"master":    {"ipc/frame"},
-	"launch":    {"app", "master"},
+	"envfile":   {},
+	"launch":    {"app", "envfile", "master"},
 	"proc":      {"app", "master"},
 	"ipc":       {"app"},
 	"agent":     {},
-	"cluster":   {"agent", "app", "cluster/primary", "cluster/sockets", "ipc/channel", "proc"},
+	"cluster":   {"agent", "app", "cluster/primary", "cluster/sockets", "ipc/channel", "probe", "proc"},
 
 	"ipc/channel":     {},
 	"cluster/primary": {"ipc/channel"},
@@ -35,14 +36,18 @@ var arrows = map[string][]string{
 	"metrics":   {"app"},
 	"watch":     {},
 	"schedule":  {},
-	"ecosystem": {"app"},
+	"errand":    {},
+	"health":    {"app"},
+	"probe":     {"app", "errand"},
+	"ecosystem": {"app", "envfile"},
 	"pm2":       {"app"},
 	"static":    {"app"},
 	"deploy":    {"app"},
-	"daemon":    {"agent", "app", "cluster", "ipc", "ipc/frame", "launch", "logs", "master", "metrics", "pm2", "proc", "schedule", "store", "watch"},
-	"cmd/gpm":   {"app", "cluster/sockets", "deploy", "ecosystem", "ecosystem/engine", "ipc", "pm2", "static", "daemon", "master"},
+	"daemon":    {"agent", "app", "cluster", "errand", "health", "ipc", "ipc/frame", "launch", "logs", "master", "metrics", "pm2", "probe", "proc", "schedule", "store", "watch"},
+	"cmd/gpm":   {"app", "cluster/sockets", "deploy", "ecosystem", "ecosystem/engine", "ipc", "pm2", "static", "daemon", "master", "store"},
 
 	"ecosystem/engine": {"ecosystem"},
+	"cmd/gpm-engine":   {"ecosystem", "ecosystem/engine"},
 
 	"bench":         {"testprog"},
 	"e2e":           {},
@@ -50,7 +55,8 @@ var arrows = map[string][]string{
 	"testprog/leak": {"proc"},
 	"testprog/prog": {},
 
-	"testprog/realpm2": {},
+	"testprog/npm":     {},
+	"testprog/realpm2": {"testprog/npm"},
 }
 
 // entryPrefix begins the names of the files of cmd/gpm that may import the daemon
@@ -67,7 +73,7 @@ var homes = map[string]string{
 	"github.com/Microsoft/go-winio": "ipc",
 	"github.com/klauspost/compress": "logs",
 	"github.com/goccy/go-yaml":      "ecosystem",
-	"github.com/joho/godotenv":      "ecosystem",
+	"github.com/joho/godotenv":      "envfile",
 	"github.com/pelletier/go-toml":  "ecosystem",
 	"github.com/dop251/goja":        "ecosystem/engine",
 	"github.com/evanw/esbuild":      "ecosystem/engine",

@@ -132,10 +132,7 @@ function newCommands(stats, send) {
     drain,
     stats: ({ ms }) => (ms > 0 ? stats.start(ms) : stats.stop()),
     modules: ({ id }) => listModules((part) => send({ id, part })),
-    heapSnapshot: ({ file }) => {
-      createPrivate(file);
-      require('v8').writeHeapSnapshot(file);
-    },
+    heapSnapshot: ({ file }) => intoFile(file, () => require('v8').writeHeapSnapshot(file)),
     cpuProfile: ({ file, ms }) => record(file, ms, 'Profiler.enable', 'Profiler.start', 'Profiler.stop'),
     heapProfile: ({ file, ms }) =>
       record(file, ms, 'HeapProfiler.enable', 'HeapProfiler.startSampling', 'HeapProfiler.stopSampling'),
@@ -278,20 +275,28 @@ async function listModules(sendPart) {
 }
 
 async function record(file, ms, enable, begin, end) {
-  createPrivate(file); // first, to fail early
-  const { profile } = await withInspector(async (post) => {
-    await post(enable);
-    await post(begin);
-    await new Promise((done) => setTimeout(done, ms).unref());
-    return post(end);
+  await intoFile(file, async () => {
+    const { profile } = await withInspector(async (post) => {
+      await post(enable);
+      await post(begin);
+      await new Promise((done) => setTimeout(done, ms).unref());
+      return post(end);
+    });
+    fs.writeFileSync(file, JSON.stringify(profile));
   });
-  fs.writeFileSync(file, JSON.stringify(profile));
 }
 
-// createPrivate: a heap holds secrets, so only the owner may read the file, and
+// intoFile makes a file before the work, to fail early, and leaves none behind
+// when the work fails. A heap holds secrets, so only the owner may read the file, and
 // it must be new, so that nobody's link is followed.
-function createPrivate(file) {
+async function intoFile(file, write) {
   fs.closeSync(fs.openSync(file, 'wx', 0o600));
+  try {
+    await write();
+  } catch (error) {
+    quietly(() => fs.unlinkSync(file));
+    throw error;
+  }
 }
 
 // withInspector talks to V8 within the process; no port is opened.

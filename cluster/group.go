@@ -141,12 +141,17 @@ func (g *Group) Resume() error {
 	if h == nil {
 		return nil
 	}
-	refs := g.officials()
+	refs, wanted := g.officials(), map[int]bool{}
+	for _, m := range g.Members() {
+		st := m.Status()
+		wanted[m.Slot] = st.Goal == app.Up && st.State != app.Errored
+	}
 	return h.do(g.ctx, func() {
 		for _, ref := range refs { // also those that a reload had not got to
 			h.promote(ref)
 		}
 		h.resume()
+		h.tidy(wanted)
 	})
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"gpm/agent"
@@ -32,7 +31,7 @@ func (h *hub) guard(w *worker) {
 		switch {
 		case errors.Is(err, agent.ErrGone), h.ctx.Err() != nil:
 			return
-		case errors.Is(err, context.DeadlineExceeded):
+		case errors.Is(err, context.DeadlineExceeded) && w.inspections.Load() == 0:
 			h.hung(w, limit)
 		}
 		select {
@@ -54,7 +53,7 @@ func (h *hub) hung(w *worker, limit time.Duration) {
 		pid = w.pid
 		h.dismiss(w)
 		for key := range w.keys {
-			h.rescue(key, w.seat)
+			h.handOver(key, w.seat)
 		}
 	})
 	if err != nil || pid == 0 {
@@ -72,18 +71,4 @@ func (h *hub) hung(w *worker, limit time.Duration) {
 	}
 	h.event(w.Ref, ev)
 	h.kill(w.Ref)
-}
-
-// rescue hands over what waits in the socket of a worker that is alive and takes nothing.
-func (h *hub) rescue(key string, seat int) {
-	l := h.listeners[key]
-	if l == nil || !slices.Contains(l.Slots(), seat) || !h.hasTaker(key) {
-		return
-	}
-	if _, err := l.Drain(seat, func(fd int) error {
-		h.offer(conn{fd: fd, key: key})
-		return nil
-	}); err != nil {
-		h.log.Warn("Cannot hand connections over", "address", key, "err", err)
-	}
 }

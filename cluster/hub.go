@@ -68,17 +68,17 @@ type hub struct {
 	seats     map[int]int // of slots whose seat is not the first
 	passing   passing
 	waiters   []*waiter
-	emptying  map[string]bool   // sockets that are being emptied, by name
-	number    int               // the last cluster.worker.id given
-	notes     map[string][]byte // as the keeper has them
-	touched   map[string]any    // what may differ from its note, by name
+	emptying  map[string]*emptying // by the socket's name
+	number    int                  // the last cluster.worker.id given
+	notes     map[string][]byte    // as the keeper has them
+	touched   map[string]any       // what may differ from its note, by name
 }
 
 func newHub(ctx context.Context, cfg hubConfig) *hub {
 	return &hub{
 		hubConfig: cfg, ctx: ctx, box: newMailbox(), over: make(chan struct{}),
 		listeners: map[string]*listener{}, workers: map[Ref]*worker{}, tickets: primary.Tickets{}, seats: map[int]int{},
-		passing: passing{conns: map[uint64]conn{}}, notes: map[string][]byte{}, touched: map[string]any{}, emptying: map[string]bool{},
+		passing: passing{conns: map[uint64]conn{}}, notes: map[string][]byte{}, touched: map[string]any{}, emptying: map[string]*emptying{},
 	}
 }
 
@@ -94,17 +94,41 @@ func (h *hub) run() {
 			}
 		}
 	}
+	h.finish()
 	h.box.close()
 	close(h.over)
 	for _, w := range h.workers {
 		w.close()
 	}
-	for _, l := range h.listeners {
-		l.stopAccepting()
-	}
 	h.work.Wait()
 	for _, l := range h.listeners {
 		l.Detach()
+	}
+}
+
+// passLimit is how long the end of a daemon waits for connections that are on their way to a worker.
+const passLimit = time.Second
+
+// finish passes on what was accepted here, and accepts no more: what waits in the sockets is safe there.
+func (h *hub) finish() {
+	for _, l := range h.listeners {
+		l.stopAccepting()
+	}
+	for _, e := range h.emptying {
+		e.leave = false
+		h.cease(e)
+	}
+	limit := time.After(passLimit)
+	for len(h.emptying)+len(h.passing.conns) > 0 {
+		select {
+		case <-limit:
+			return
+		case <-h.box.wake:
+			for _, f := range h.box.take() {
+				f()
+				h.settle()
+			}
+		}
 	}
 }
 
@@ -192,7 +216,7 @@ func (h *hub) serving(ref Ref) (addresses []string, err error) {
 
 // call runs a keeper's method with a limit.
 func (h *hub) call(f func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(h.ctx, keepLimit)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(h.ctx), keepLimit) // also for the last things of a daemon that ends
 	defer cancel()
 	return f(ctx)
 }

@@ -4,16 +4,11 @@ import (
 	"errors"
 	"slices"
 	"syscall"
-	"time"
 
 	"gpm/app"
 	"gpm/cluster/primary"
 	"gpm/cluster/sockets"
 )
-
-// quiet is for how long nothing must have come before a retired socket is closed: handshakes that began before
-// it was steered away from end within a round trip of a client.
-const quiet = 100 * time.Millisecond
 
 // listener is a listening address of the app.
 type listener struct {
@@ -129,20 +124,11 @@ func (h *hub) acceptFor(l *listener, seat int) {
 	stop := make(chan struct{})
 	l.stop = stop
 	h.work.Go(func() {
-		for {
-			_, err := sockets.Retire(fd, quiet/5, func(c int) error {
-				if !h.box.post(func() { h.offer(conn{fd: c, key: l.key}) }) {
-					return errOver
+		for !isClosed(stop) {
+			if err := sockets.Retire(fd, quiet/5, stop, h.offerer(l.key)); err != nil {
+				if !errors.Is(err, errOver) {
+					h.log.Warn("Cannot accept connections", "address", l.key, "err", err)
 				}
-				return nil
-			})
-			select {
-			case <-stop:
-				return
-			default:
-			}
-			if err != nil {
-				h.log.Warn("Cannot accept connections", "address", l.key, "err", err)
 				return
 			}
 		}
@@ -175,7 +161,7 @@ func (h *hub) steer(key string) {
 	if l == nil || len(l.Slots()) == 0 {
 		return
 	}
-	policy := sockets.Random
+	policy := sockets.Evenly
 	if h.spec().Sticky == app.StickyIP {
 		policy = sockets.ByClient
 	}
@@ -188,134 +174,4 @@ func (h *hub) steerAll(w *worker) {
 	for key := range w.keys {
 		h.steer(key)
 	}
-}
-
-// inUse says that a worker in this seat has the address open, or may have.
-func (h *hub) inUse(key string, seat int) bool {
-	for _, w := range h.workers {
-		if _, open := w.keys[key]; open && w.seat == seat && w.duty != offDuty {
-			return true
-		}
-	}
-	return false
-}
-
-// handOver gives the connections that wait in a dead worker's socket to its siblings. With none they wait for
-// the next worker of the seat.
-func (h *hub) handOver(key string, seat int) {
-	l := h.listeners[key]
-	if l == nil || !slices.Contains(l.Slots(), seat) || h.inUse(key, seat) || !h.hasTaker(key) {
-		return
-	}
-	_, err := l.Drain(seat, func(fd int) error {
-		h.offer(conn{fd: fd, key: key})
-		return nil
-	})
-	if err != nil {
-		h.log.Warn("Cannot hand connections over", "address", key, "err", err)
-	}
-}
-
-func (h *hub) hasTaker(key string) bool {
-	for _, w := range h.workers {
-		if w.keys[key] && w.duty == onDuty && w.number > 0 {
-			return true
-		}
-	}
-	return false
-}
-
-// reviewLater gives a new worker the listen timeout to ask for the sockets of its seat. What it has not asked for
-// by then belongs to an earlier version of the app.
-func (h *hub) reviewLater(w *worker) {
-	time.AfterFunc(h.spec().Policy.ListenTimeout, func() {
-		h.box.post(func() {
-			if h.workers[w.Ref] != w || w.duty != onDuty {
-				return
-			}
-			for key, l := range h.listeners {
-				if slices.Contains(l.Slots(), w.seat) {
-					h.vacate(key, w.seat)
-				}
-			}
-		})
-	})
-}
-
-// vacate closes a seat's socket. What waits in it goes to the siblings first, and so does what still comes
-// for a moment after it was steered away from.
-func (h *hub) vacate(key string, seat int) {
-	l := h.listeners[key]
-	if l == nil || h.inUse(key, seat) {
-		return
-	}
-	fd, err := l.Socket(seat)
-	name := h.socketName(l, seat)
-	if err != nil || h.emptying[name] {
-		return
-	}
-	if !h.hasTaker(key) || len(l.Slots()) == 1 {
-		h.leave(l, seat)
-		return
-	}
-	own, err := sockets.Dup(fd) // the seat may be closed by somebody else meanwhile, and the number used again
-	if err != nil {
-		h.leave(l, seat)
-		return
-	}
-	h.steer(key)
-	h.emptying[name] = true
-	h.work.Go(func() {
-		h.empty(own, key)
-		sockets.CloseConn(own) // before the seat is left: the kernel renumbers the group when the last copy is closed
-		h.box.post(func() {
-			delete(h.emptying, name)
-			if h.listeners[key] == l && slices.Contains(l.Slots(), seat) && !h.inUse(key, seat) {
-				h.leave(l, seat)
-			}
-		})
-	})
-}
-
-// emptyLimit is for how long connections may still come to a socket that was steered away from.
-const emptyLimit = 5 * time.Second
-
-var errLate = errors.New("connections do not cease to come")
-
-// empty gives what is in a socket, or still comes, to the siblings.
-func (h *hub) empty(listener int, key string) {
-	end := time.Now().Add(emptyLimit)
-	_, err := sockets.Retire(listener, quiet, func(c int) error {
-		switch {
-		case time.Now().After(end):
-			return errLate
-		case !h.box.post(func() { h.offer(conn{fd: c, key: key}) }):
-			return errOver
-		}
-		return nil
-	})
-	if err != nil && !errors.Is(err, errOver) {
-		h.log.Warn("Cannot empty a socket", "address", key, "err", err)
-	}
-}
-
-// leave closes a seat's socket for good. The keeper's copy goes first: the kernel renumbers the
-// group when the last copy is closed.
-func (h *hub) leave(l *listener, seat int) {
-	h.touchListener(l.key)
-	name := h.socketName(l, seat)
-	last := len(l.Slots()) == 1
-	if last || !l.IsShared() {
-		h.drop(name)
-	}
-	if last {
-		l.stopAccepting()
-		delete(h.listeners, l.key)
-		delete(h.tickets, l.key)
-		h.touchTickets()
-	}
-	if err := l.Leave(seat); err != nil {
-		h.log.Warn("Cannot close a socket", "address", l.key, "err", err)
-	}
-	h.steer(l.key)
 }

@@ -79,6 +79,7 @@ func (h *hub) listens(w *worker, e primary.Listens) {
 		return
 	}
 	w.keys[e.Key] = true
+	h.ceaseEmptying(l, w.seat)
 	h.steer(e.Key)
 }
 

@@ -9,6 +9,7 @@ import "slices"
 // Seats are numbered so that their order is that of the slots, whichever of the two is used.
 func firstSeat(slot int) int { return 2 * slot }
 func otherSeat(seat int) int { return seat ^ 1 }
+func slotOf(seat int) int    { return seat / 2 }
 
 // seat is where the process of a slot listens.
 func (h *hub) seat(slot int) int {

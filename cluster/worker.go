@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"gpm/agent"
@@ -40,8 +41,11 @@ type worker struct {
 	duty    duty
 	pid     int
 	figures figures
-	notify  *net.UnixConn // nil: nothing is awaited from it
-	shown   Shown
+
+	inspections atomic.Int32 // under way; its loop may stand still for them
+
+	notify *net.UnixConn // nil: nothing is awaited from it
+	shown  Shown
 }
 
 // isUp says that the worker counts as online.
@@ -188,7 +192,9 @@ func (h *hub) lost(w *worker) {
 	h.touchWorker(w.Ref)
 	for _, key := range slices.Sorted(maps.Keys(w.keys)) {
 		h.steer(key)
-		h.handOver(key, w.seat)
+		if !h.inUse(key, w.seat) {
+			h.handOver(key, w.seat)
+		}
 	}
 }
 
@@ -205,9 +211,10 @@ func (h *hub) remove(w *worker) {
 }
 
 // drainLimit is how long a process may take to hear that it is to drain.
-const drainLimit = 2 * time.Second
+const drainLimit = 5 * time.Second
 
-// drain has the agent of a worker end keep-alive connections with their next answer; false: it has no agent.
+// drain has the agent of a worker end keep-alive connections with their next answer, now or when its event loop
+// gets to it; false: it has no agent.
 func (h *hub) drain(ctx context.Context, ref Ref) bool {
 	var conn *agent.Conn
 	err := h.do(ctx, func() {
@@ -220,11 +227,9 @@ func (h *hub) drain(ctx context.Context, ref Ref) bool {
 	}
 	ctx, cancel := context.WithTimeout(ctx, drainLimit)
 	defer cancel()
-	if err := conn.Drain(ctx); err != nil {
-		if !errors.Is(err, agent.ErrGone) {
-			h.log.Info("Cannot drain a process", "process", ref, "err", err)
-		}
-		return false
+	err = conn.Drain(ctx)
+	if err != nil && !errors.Is(err, agent.ErrGone) {
+		h.log.Info("Cannot drain a process", "process", ref, "err", err)
 	}
-	return true
+	return err == nil || errors.Is(err, context.DeadlineExceeded)
 }

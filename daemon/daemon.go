@@ -8,8 +8,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -46,12 +44,13 @@ type Daemon struct {
 	tools                // what the launchers of all instances share
 	sampler   *metrics.Sampler
 	upkeep    *upkeep // restarts that nobody asks for by hand
+	care      *care   // health checks
 	inputs    inputs
 	reign     reign
 	trouble   troubles
 	bus       bus
-	self      string        // this program
-	agent     string        // path of the script that is preloaded into Node; "" when it cannot be
+	agent     string // path of the script that is preloaded into Node; "" when it cannot be
+	upgrade   upgrade
 	killed    chan struct{} // gets a token when the kill command has stopped everything
 }
 
@@ -84,23 +83,19 @@ func Run(ctx context.Context, cfg Config) error {
 
 func open(cfg Config) (*Daemon, error) {
 	d := &Daemon{
-		cfg: cfg, hash: proc.HomeHash(cfg.Home), killed: make(chan struct{}, 1), sampler: metrics.New(), trouble: newTroubles(),
+		cfg: cfg, hash: proc.HomeHash(cfg.Home), killed: make(chan struct{}, 1), upgrade: newUpgrade(), sampler: metrics.New(), trouble: newTroubles(),
 		tools: tools{exits: proc.NewWatcher(cfg.Host.Exits()), trees: proc.NewTrees(cfg.Host.PID())},
 	}
 	d.apps.apps = map[uint64]*application{}
-	d.upkeep = newUpkeep(d)
+	d.upkeep, d.care = newUpkeep(d), newCare(d)
 	var err error
 	flushed := func(upTo uint64) { d.journal.Flushed(upTo) }
-	d.db, err = store.Open(filepath.Join(cfg.Home, "gpm.db"), store.Options{Timeout: lockWait, Flushed: flushed})
-	if err != nil {
+	if d.db, err = d.openStore(store.Options{Timeout: lockWait, Flushed: flushed}); err != nil {
 		return nil, err
 	}
 	d.journal = newJournal(d.db, cfg.Host, cfg.Log)
 	if d.pump, err = logs.NewPump(logs.Options{Log: cfg.Log, Quota: cmp.Or(cfg.LogQuota, logs.DefaultQuota), OnTrouble: d.trouble.say}); err != nil {
 		return nil, errors.Join(err, d.db.Close())
-	}
-	if d.self, err = os.Executable(); err != nil {
-		return nil, errors.Join(err, d.pump.Close(), d.db.Close())
 	}
 	if d.agent, err = agent.Install(cfg.Home); err != nil {
 		cfg.Log.Warn("Node apps run without the agent", "err", err)
@@ -136,12 +131,16 @@ func (d *Daemon) run(ctx context.Context) error {
 		d.cfg.Healthy(d.healthy)
 	}
 	d.journal.Event(app.Event{Kind: app.EventDaemonUp, ID: -1, Reason: "version " + app.Version})
+	d.noteRollback()
 	parts.Go(func() { d.trouble.record(ctx, d.journal) })
 	endUpkeep := d.upkeep.begin(ctx)
 	defer endUpkeep()
 	d.dropIn(true)
 	parts.Go(func() { d.servePM2(ctx) })
 	parts.Go(func() { failed <- ipc.Serve(ctx, listener, d.routes(), d.cfg.Log) })
+	if err := d.cfg.Host.Serving(ctx); err != nil {
+		return err
+	}
 	select {
 	case err := <-failed:
 		return err
@@ -155,6 +154,8 @@ func (d *Daemon) run(ctx context.Context) error {
 		if err := d.stopAll(byShutdown, func(app.Progress) error { return nil }); err != nil {
 			return err
 		}
+	case <-d.upgrade.ready:
+		return nil
 	case <-d.killed:
 	}
 	return d.end(stop)

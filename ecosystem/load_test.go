@@ -203,7 +203,7 @@ func TestEnvironment(t *testing.T) {
 		{`filter_env: ["KEY"], env: {MY_KEY: 1}`, "", `HOME=/me MY_KEY=1`},
 		{`port: 80, env: {PORT: 1}, env_prod: {Q: 1}`, "", `HOME=/me PORT=80 SECRET_KEY=k`},
 		{`port: 80, env_prod: {PORT: 90}`, "prod", `HOME=/me PORT=90 SECRET_KEY=k`},
-		{`env_file: ".env", env: {B: "env"}`, "", `A=file B=env HOME=/me SECRET_KEY=k X=y z`},
+		{`env_file: ".env", env: {B: "env"}`, "", `B=env HOME=/me SECRET_KEY=k .env over B`},
 		{`env_file: {A: 1}, env: {}`, "file", `A=1 HOME=/me SECRET_KEY=k`},
 	} {
 		a := one(t, c.json, func(o *ecosystem.Options) {
@@ -215,6 +215,9 @@ func TestEnvironment(t *testing.T) {
 		var got []string
 		for _, k := range slices.Sorted(maps.Keys(a.Spec.Env)) {
 			got = append(got, k+"="+a.Spec.Env[k])
+		}
+		for _, file := range a.Spec.EnvFile { // read at each start
+			got = append(got, filepath.Base(file)+" over "+strings.Join(a.Spec.EnvOver, " "))
 		}
 		if s := strings.Join(got, " "); s != c.want {
 			t.Errorf("%s --env %s:\n got %s\nwant %s", c.json, c.env, s, c.want)
@@ -252,14 +255,13 @@ func TestWarnings(t *testing.T) {
 		{"a.json", `[{script: 'a.js', MaxMemoryRestart: 2}]`, `a.json:1:19: app "a.js": unknown key "MaxMemoryRestart": did you mean "max_memory_restart"?`},
 		{"a.json", `{app: [], apps: [{script: 'a.js'}]}`, `a.json:1:2: unknown key "app": did you mean "apps"?`},
 		{"a.json", `{name: 'x', apps: [{script: 'a.js'}]}`, `a.json:1:2: the key "name" has no effect beside the apps`},
-		{"a.json", `{apps: [{script: 'a.js'}, {script: 'a.js'}]}`, `a.json:1:27: two apps are called "a": commands act on both`},
 		{"a.json", `[{script: 'a.js', script: 'b.js'}]`, `a.json:1:19: the key "script" is given twice; the last one counts`},
 		{"a.json", `[{script: 'a.js', exec: 'b.js'}]`, `a.json:1:19: app "a.js": "script" and "exec" mean the same; the last one counts`},
 		{"a.json", `[{script: 'a.js', env: {A: null}}]`, `a.json:1:25: app "a.js": env.A is null: the app sees the word null`},
 		{"a.yaml", "x-note: 1\napps:\n- script: a.js\n  wach: true\n", `a.yaml:4:3: app "a.js": unknown key "wach": did you mean "watch"?`},
 		{"a.toml", "[[apps]]\nscript = 'a.js'\n  killTimeot = 3\n", `a.toml:3:3: app "a.js": unknown key "killTimeot": did you mean "kill_timeout"?`},
 		{"a.config.js", "// intances: no\nmodule.exports = {\n  apps: [\n    { script: 'a.js', 'intances': 2 },\n  ],\n};", `a.config.js:4:23: app "a.js": unknown key "intances": did you mean "instances"?`},
-		{"a.config.js", "const k = 'intan' + 'ces';\nmodule.exports = [{ script: 'a.js', [k]: 2 }]", `a.config.js: app "a.js": unknown key "intances": did you mean "instances"?`},
+		{"a.config.js", "const k = 'intan' + 'ces';\nmodule.exports = [{ script: 'a.js', [k]: 2 }]", `a.config.js:1:1: app "a.js": unknown key "intances": did you mean "instances"?`},
 	} {
 		f, err := read(t, c.name, c.content, nil)
 		if err != nil || len(f.Warnings) != 1 || f.Warnings[0].String() != c.want {

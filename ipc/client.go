@@ -19,6 +19,8 @@ const (
 	quickCall  = 5 * time.Second
 	listCall   = 15 * time.Second
 	detailCall = 60 * time.Second
+
+	upgradeCall = 90 * time.Second
 )
 
 // Client talks to the daemon of one home. It is safe for concurrent use.
@@ -104,6 +106,11 @@ func (c *Client) Kill(ctx context.Context) iter.Seq2[app.Progress, error] {
 	return stream[app.Progress](ctx, c, post("/v1/daemon/kill", None{}), "the daemon to stop everything")
 }
 
+// Upgrade makes the daemon check another program and make way for it.
+func (c *Client) Upgrade(ctx context.Context, req app.UpgradeRequest) (app.SelfTest, error) {
+	return exchange(ctx, c, post("/v1/daemon/upgrade", req), wait{"the check of the new program", upgradeCall}, readWhole[app.SelfTest])
+}
+
 // Processes returns what the selectors match, or all.
 func (c *Client) Processes(ctx context.Context, q ListQuery) ([]app.Status, error) {
 	return getList[app.Status](ctx, c, "/v1/processes", q.values(), wait{"the list of processes", listCall})
@@ -143,6 +150,11 @@ func (c *Client) Send(ctx context.Context, req app.MessageRequest) iter.Seq2[app
 // Trigger has processes carry out an action and returns their answers.
 func (c *Client) Trigger(ctx context.Context, req app.TriggerRequest) iter.Seq2[app.Message, error] {
 	return stream[app.Message](ctx, c, post("/v1/trigger", req), "the answers to "+req.Action)
+}
+
+// Inspect asks Node processes about themselves.
+func (c *Client) Inspect(ctx context.Context, req app.InspectRequest) iter.Seq2[app.Inspected, error] {
+	return stream[app.Inspected](ctx, c, post("/v1/inspect", req), "the answer of Node processes")
 }
 
 // Bus returns the messages of all apps until ctx ends.

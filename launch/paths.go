@@ -16,7 +16,7 @@ func LogPaths(home string, spec app.Spec, id int) (out, err string) {
 		return "", ""
 	}
 	suffix := logSuffix(spec, id)
-	base := filepath.Join(home, "logs", fileName(spec.Name))
+	base := filepath.Join(home, "logs", FileName(spec.Name))
 	return logPath(spec, spec.OutFile, base+"-out.log", suffix), logPath(spec, spec.ErrorFile, base+"-error.log", suffix)
 }
 
@@ -37,7 +37,7 @@ func CombinedLogPath(home string, spec app.Spec, id int) string {
 	if custom == "true" {
 		custom = ""
 	}
-	return logPath(spec, custom, filepath.Join(home, "logs", fileName(spec.Name)+".log"), suffix)
+	return logPath(spec, custom, filepath.Join(home, "logs", FileName(spec.Name)+".log"), suffix)
 }
 
 // logPath puts the suffix before ".log"; a custom path without it stays as it is.
@@ -58,7 +58,7 @@ func logPath(spec app.Spec, custom, standard, suffix string) string {
 
 // PidPath returns the pid file of an instance; like pm2's it always has the id in its name.
 func PidPath(home string, spec app.Spec, id int) string {
-	path := filepath.Join(home, "pids", fileName(spec.Name)+".pid")
+	path := filepath.Join(home, "pids", FileName(spec.Name)+".pid")
 	if spec.PidFile != "" {
 		path = lookup{cwd: spec.Cwd}.abs(spec.PidFile)
 	}
@@ -70,8 +70,8 @@ func PidPath(home string, spec app.Spec, id int) string {
 	return path
 }
 
-// fileName makes a name safe as a part of a file's name, by pm2's rule.
-func fileName(name string) string {
+// FileName makes a name safe as a part of a file's name, by pm2's rule.
+func FileName(name string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
 		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '.', r == '-':

@@ -325,7 +325,7 @@ func (a *app) acceptFor(g *group, key string, slot int) {
 	a.note(err)
 	a.running.Go(func() {
 		for {
-			_, err := sockets.Retire(fd, 20*time.Millisecond, func(c int) error {
+			err := sockets.Retire(fd, 20*time.Millisecond, nil, func(c int) error {
 				a.inbox <- func() { a.offer(conn{fd: c, key: key}) }
 				return nil
 			})

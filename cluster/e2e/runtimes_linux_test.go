@@ -3,25 +3,28 @@ package e2e
 import (
 	"fmt"
 	"net/http"
+	"os"
+	"os/exec"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 
 	"gpm/cluster/primary"
+	"gpm/testprog/npm"
 )
 
 func newDeno(t *testing.T, script string, args ...string) *app {
-	needs(t, "deno")
+	program := npm.Program(t, "deno") + "/deno"
 	a := newApp(t, `import process from 'node:process'; import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);`+script, args...)
-	a.runtime, a.command = primary.Deno, []string{"deno", "run", "-A", "--no-config", "--ext=mjs"}
+	a.runtime, a.command = primary.Deno, []string{program, "run", "-A", "--no-config", "--ext=mjs"}
 	return a
 }
 
 func newBun(t *testing.T, script string, args ...string) *app {
-	needs(t, "bun")
+	program := npm.Program(t, "bun") + "/bun"
 	a := newApp(t, script, args...)
-	a.runtime, a.command = primary.Bun, []string{"bun"}
+	a.runtime, a.command = primary.Bun, []string{program}
 	return a
 }
 
@@ -90,5 +93,21 @@ func waitGone(t *testing.T, a *app, w *worker) {
 		if t.Context().Err() != nil {
 			t.Fatal("it does not disconnect")
 		}
+	}
+}
+
+// TestNewerNode runs what depends on Node's version with a newer one too.
+func TestNewerNode(t *testing.T) {
+	if os.Getenv("GPM_TEST_NEWER") != "" {
+		t.Skip("this is the newer one")
+	}
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(exe, "-test.count=1", "-test.run", "AClusterWorker|Listen|UnixPath|Exclusive|BindErrors|SamePort|UDP|HTTP|Upgrade|Disconnect|MayLeave|Ready")
+	cmd.Env = append(os.Environ(), "GPM_TEST_NEWER=1", "PATH="+npm.Program(t, "node")+":"+os.Getenv("PATH"))
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
 	}
 }

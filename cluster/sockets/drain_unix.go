@@ -61,18 +61,21 @@ func unblock(fd int) (restore func(), err error) {
 }
 
 // Retire drains a listener for as long as handshakes that began before it was steered away from
-// may still end in its queue: until nothing has come for quiet. Afterwards it can be closed without
+// may still end in its queue: until nothing has come for quiet, or stop is closed. Afterwards it can be closed without
 // resetting anybody. It blocks; listener may be a duplicate.
-func Retire(listener int, quiet time.Duration, give func(conn int) error) (n int, err error) {
+func Retire(listener int, quiet time.Duration, stop <-chan struct{}, give func(conn int) error) error {
 	for {
-		got, err := Drain(listener, give)
-		n += got
-		if err != nil {
-			return n, err
+		select {
+		case <-stop:
+			return nil
+		default:
+		}
+		if _, err := Drain(listener, give); err != nil {
+			return err
 		}
 		more, err := readable(listener, quiet)
 		if err != nil || !more {
-			return n, err
+			return err
 		}
 	}
 }

@@ -163,7 +163,11 @@ func (g *Group) Steer(live []int, p Policy) error {
 	if g.sharing == Single || len(g.order) == 0 {
 		return nil
 	}
-	if err := attach(g.fds[g.order[0]], program(g.order, live, p)); err != nil {
+	fd := g.fds[g.order[0]]
+	if p == Evenly && attachTurns(fd, g.order, serving(g.order, live)) == nil {
+		return nil // else it is not permitted, or the kernel is too old
+	}
+	if err := attach(fd, program(g.order, live, p)); err != nil {
 		return fmt.Errorf("cannot steer %s: %w", g.addr, err)
 	}
 	return nil

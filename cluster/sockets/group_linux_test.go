@@ -68,7 +68,7 @@ func TestSteerKeepsConnectionsFromADeadSlot(t *testing.T) {
 	g := open(t, loopback, 0, 1, 2)
 	for _, live := range [][]int{{0, 1, 2}, {0, 2}, {1}, {0, 1, 2}} {
 		before := queues(t, g)
-		if err := g.Steer(live, Random); err != nil {
+		if err := g.Steer(live, Evenly); err != nil {
 			t.Fatal(err)
 		}
 		after := dial(t, g, 100)
@@ -131,7 +131,7 @@ func TestTheKernelAgreesOnTheOrder(t *testing.T) {
 			}
 		}
 		for _, slot := range g.Slots() {
-			if err := g.Steer([]int{slot}, Random); err != nil {
+			if err := g.Steer([]int{slot}, Evenly); err != nil {
 				rt.Fatal(err)
 			}
 			c, err := net.Dial("tcp", g.Addr().String())
@@ -274,7 +274,7 @@ func TestRetireResetsNobody(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := Retire(fd, 20*time.Millisecond, answer); err != nil {
+			if err := Retire(fd, 20*time.Millisecond, nil, answer); err != nil {
 				t.Fatal(err)
 			}
 			if err := g.Leave(slot); err != nil {
@@ -293,7 +293,7 @@ func TestRetireResetsNobody(t *testing.T) {
 
 func steer(t testing.TB, g *Group, live ...int) {
 	t.Helper()
-	if err := g.Steer(live, Random); err != nil {
+	if err := g.Steer(live, Evenly); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -327,7 +327,7 @@ func serve(t testing.TB, wg *sync.WaitGroup, g *Group, slot int, stop chan struc
 	}
 	wg.Go(func() {
 		for {
-			if _, err := Retire(fd, 10*time.Millisecond, answer); err != nil {
+			if err := Retire(fd, 10*time.Millisecond, nil, answer); err != nil {
 				t.Error(err)
 				return
 			}
@@ -440,7 +440,7 @@ func TestUDPIsShared(t *testing.T) {
 	if holders, err := FindHolders(a); err != nil || len(holders) != 1 {
 		t.Errorf("holders %+v, %v", holders, err)
 	}
-	if err := g.Steer([]int{0}, Random); err != nil {
+	if err := g.Steer([]int{0}, Evenly); err != nil {
 		t.Error(err)
 	}
 }

@@ -26,6 +26,8 @@ func accept(listener int) (int, error) {
 
 func attach(int, []Insn) error { return errors.ErrUnsupported }
 
+func attachTurns(int, order, []int) error { return errors.ErrUnsupported }
+
 func queue(int) (waiting, limit int, err error) {
 	return 0, 0, fmt.Errorf("cannot read the queue: %w", errors.ErrUnsupported)
 }

@@ -34,7 +34,7 @@ func Accept(int) (int, error) { return -1, errUnsupported }
 func Drain(int, func(int) error) (int, error) { return 0, errUnsupported }
 
 // Retire is not supported.
-func Retire(int, time.Duration, func(int) error) (int, error) { return 0, errUnsupported }
+func Retire(int, time.Duration, <-chan struct{}, func(int) error) error { return errUnsupported }
 
 func openInet(Address, bind, role, int) (int, error) { return -1, errUnsupported }
 
@@ -43,6 +43,8 @@ func listenUnix(Address, int) (int, error) { return -1, errUnsupported }
 func localAddr(int) (netip.AddrPort, bool, error) { return netip.AddrPort{}, false, errUnsupported }
 
 func attach(int, []Insn) error { return errUnsupported }
+
+func attachTurns(int, order, []int) error { return errUnsupported }
 
 func queue(int) (waiting, limit int, err error) { return 0, 0, errUnsupported }
 

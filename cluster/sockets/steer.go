@@ -10,7 +10,7 @@ type Policy uint8
 
 // The policies.
 const (
-	Random   Policy = iota // each connection for itself
+	Evenly   Policy = iota // each connection for itself: in turn where the kernel permits, else at random
 	ByClient               // connections of one client address stay with one slot
 )
 
@@ -45,21 +45,26 @@ const (
 	netOff   = 0xfff00000      // SKF_NET_OFF: the IP header
 )
 
-// program makes the steer program of a group. live are the slots that serve; none: all
-// of the group, whose queues then hold the connections. A slot that is not in the group is left out.
+// serving is which slots a group is steered to: the live ones that it has; with none of these all, whose
+// queues then hold the connections.
+func serving(o order, live []int) []int {
+	live = slices.DeleteFunc(slices.Clone(live), func(s int) bool { return o.index(s) < 0 })
+	if len(live) == 0 {
+		live = slices.Clone(o)
+	}
+	slices.Sort(live)
+	return live
+}
+
+// program makes the steer program of a group in classic BPF. live are the slots that serve.
 // The result is never longer than the kernel's 4096 instructions for up to 1000 slots.
 func program(o order, live []int, p Policy) []Insn {
-	all := slices.Sorted(slices.Values(o))
-	live = slices.DeleteFunc(slices.Clone(live), func(s int) bool { return o.index(s) < 0 })
-	slices.Sort(live)
-	if len(live) == 0 {
-		live = all
-	}
-	if len(all) == 0 {
+	if len(o) == 0 {
 		return nil
 	}
+	live = serving(o, live)
 	if p == ByClient {
-		return byClient(o, all, live)
+		return byClient(o, slices.Sorted(slices.Values(o)), live)
 	}
 	return append([]Insn{{Code: ldAbsW, K: adRandom}}, choose(o, live)...)
 }

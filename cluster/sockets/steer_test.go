@@ -81,7 +81,7 @@ func TestProgramsChooseLiveSlotsOnly(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		o := drawOrder(t)
 		live := rapid.SliceOfDistinct(rapid.IntRange(0, 45), rapid.ID[int]).Draw(t, "live")
-		p := rapid.SampledFrom([]Policy{Random, ByClient}).Draw(t, "policy")
+		p := rapid.SampledFrom([]Policy{Evenly, ByClient}).Draw(t, "policy")
 		prog := program(o, live, p)
 		allowed := slices.DeleteFunc(slices.Clone(live), func(s int) bool { return !slices.Contains(o, s) })
 		if len(allowed) == 0 {

@@ -180,18 +180,6 @@ func (p *logPrinter) line(l app.LogLine) {
 	fmt.Fprintln(p.out, p.paint.paint(streamStyle(l.Stream), prefix)+p.text(l.Text))
 }
 
-// pairs prints a line as pm2's --format does.
-func (p *logPrinter) pairs(l app.LogLine) {
-	if l.File != "" {
-		return
-	}
-	at := ""
-	if !l.At.IsZero() {
-		at = l.At.Local().Format("2006-01-02-15:04:05-0700")
-	}
-	fmt.Fprintf(p.out, "timestamp=%s app=%s id=%d type=%s message=%s\n", at, clean(l.Name), l.ID, l.Stream, p.text(l.Text))
-}
-
 // text is a line as it may go to a terminal: colours pass, what could move the cursor or reprogram the terminal does
 // not. Elsewhere it is left as it is.
 func (p *logPrinter) text(s string) string {
@@ -218,6 +206,18 @@ func streamStyle(s app.LogStream) style {
 		return blue
 	}
 	return green
+}
+
+// pairs prints a line as pm2's --format does.
+func (p *logPrinter) pairs(l app.LogLine) {
+	if l.File != "" {
+		return
+	}
+	at := ""
+	if !l.At.IsZero() {
+		at = "timestamp=" + l.At.Local().Format("2006-01-02-15:04:05-0700") + " "
+	}
+	fmt.Fprintf(p.out, "%sapp=%s id=%d type=%s message=%s\n", at, clean(l.Name), l.ID, l.Stream, p.text(l.Text))
 }
 
 // pm2Line is a line as pm2's --json prints it.

@@ -3,52 +3,20 @@ package realpm2
 
 import (
 	"errors"
-	"io/fs"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"testing"
+
+	"gpm/testprog/npm"
 )
 
 // Dir returns a directory with pm2 in node_modules, installed once for all runs; it skips the test where there is no npm.
 func Dir(t testing.TB) string {
 	t.Helper()
-	npm, err := exec.LookPath("npm")
+	dir, err := npm.Dir("pm2-7", "pm2@7")
+	if errors.Is(err, npm.ErrMissing) {
+		t.Skip("the real pm2 cannot be had: ", err)
+	}
 	if err != nil {
-		t.Skip("npm is not installed: the real pm2 cannot be had")
-	}
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		t.Skip("there is no cache directory: ", err)
-	}
-	dir := filepath.Join(cache, "gpm-test", "pm2-7")
-	if _, err := os.Stat(dir); err == nil {
-		return dir
-	}
-	if err := install(t, npm, dir); err != nil {
 		t.Fatal(err)
 	}
 	return dir
-}
-
-// install makes the directory whole or not at all: other tests may do the same at this moment.
-func install(t testing.TB, npm, dir string) error {
-	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
-		return err
-	}
-	tmp, err := os.MkdirTemp(filepath.Dir(dir), "install-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(tmp)
-	cmd := exec.CommandContext(t.Context(), npm, "install", "--prefix", tmp, "--no-audit", "--no-fund", "--ignore-scripts", "pm2@7")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return errors.Join(err, errors.New(string(out)))
-	}
-	if err := os.Rename(tmp, dir); err != nil && !errors.Is(err, fs.ErrExist) {
-		if _, statErr := os.Stat(dir); statErr != nil { // another run was not first either
-			return err
-		}
-	}
-	return nil
 }

@@ -1,0 +1,150 @@
+//go:build linux
+
+package e2e
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// oneByOne answers one request after the other, each after two milliseconds of work, and writes down which
+// connections it took, by the client's port.
+const oneByOne = `
+const fs = require('fs')
+const log = fs.openSync('taken.log', 'a')
+require('http').createServer((req, res) => {
+  for (const end = process.hrtime.bigint() + 2_000_000n; process.hrtime.bigint() < end;);
+  res.end(String(process.pid))
+}).on('connection', (s) => fs.writeSync(log, s.remotePort + '\n')).listen(Number(process.env.PORT))
+`
+
+// lost is a request that was not answered.
+type lost struct {
+	port string // of the client
+	err  error
+	took time.Duration
+}
+
+// strangers are clients of which each makes a connection for each request.
+type strangers struct {
+	mu    sync.Mutex
+	lost  []lost
+	asked int
+	took  []time.Duration // by those that were answered
+}
+
+func (s *strangers) run(stop <-chan struct{}, port string) {
+	for {
+		select {
+		case <-stop:
+			return
+		default:
+		}
+		began := time.Now()
+		mine, err := askOnce(port)
+		s.mu.Lock()
+		if s.asked++; err != nil {
+			s.lost = append(s.lost, lost{mine, err, time.Since(began)})
+		} else {
+			s.took = append(s.took, time.Since(began))
+		}
+		s.mu.Unlock()
+	}
+}
+
+func (s *strangers) count() (asked, failed int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.asked, len(s.lost)
+}
+
+// askOnce returns the client's port, by which the server knows it too.
+func askOnce(port string) (mine string, err error) {
+	conn, err := net.Dial("tcp", "127.0.0.1:"+port)
+	if err != nil {
+		return "", err
+	}
+	defer conn.Close()
+	_, mine, _ = net.SplitHostPort(conn.LocalAddr().String())
+	conn.SetDeadline(time.Now().Add(60 * time.Second))
+	if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"); err != nil {
+		return mine, err
+	}
+	answer, err := io.ReadAll(conn)
+	if err == nil && !strings.HasPrefix(string(answer), "HTTP/1.1 200") {
+		err = fmt.Errorf("the answer is %q", answer)
+	}
+	return mine, err
+}
+
+// TestClusterWorkersKilled: of each kill is lost what the dead process had taken, which for one that does one thing
+// at a time is about one request. What waited for it is answered by the others, and nobody is left waiting.
+func TestClusterWorkersKilled(t *testing.T) {
+	needNode(t)
+	h := newHome(t)
+	port := freePort(t)
+	h.write("web.js", oneByOne, 0o644)
+	h.must("start", "web.js", "-i", "2", "--env", "PORT="+port, "--exp-backoff-restart-delay", "1")
+	h.until("both serve", hang, func() bool { return len(h.servers8(port)) == 2 })
+	var s strangers
+	var clients sync.WaitGroup
+	stop := make(chan struct{})
+	for range 4 {
+		clients.Go(func() { s.run(stop, port) })
+	}
+	const kills = 20
+	worst := 0
+	for i := range kills {
+		st := h.instances("web")[i%2]
+		_, before := s.count()
+		kill(t, st.PID)
+		h.until("it is replaced", hang, func() bool {
+			got := h.servers8(port)
+			return len(got) == 2 && got[strconv.Itoa(st.PID)] == 0
+		})
+		_, after := s.count()
+		worst = max(worst, after-before)
+	}
+	close(stop)
+	clients.Wait()
+	taken, err := os.ReadFile(h.cwd + "/taken.log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d requests, %d lost, at most %d of a kill, %s", s.asked, len(s.lost), worst, (&count{took: s.took}).pace())
+	if s.asked < 200 || len(s.lost) > 2*kills {
+		t.Errorf("%d requests of %d were lost", len(s.lost), s.asked)
+	}
+	checkTaken(t, string(taken), s.lost)
+}
+
+// checkTaken fails when a request was lost that no worker had. Within the microseconds between accept and
+// the note of it a worker may have died.
+func checkTaken(t *testing.T, taken string, all []lost) {
+	t.Helper()
+	known := map[string]bool{}
+	for _, port := range lines(taken) {
+		known[port] = true
+	}
+	unknown := 0
+	for _, l := range all {
+		if !known[l.port] {
+			unknown++
+			t.Logf("client %s, after %s: %v", l.port, l.took.Round(time.Millisecond), l.err)
+		}
+		if errors.Is(l.err, os.ErrDeadlineExceeded) {
+			t.Errorf("client %s was left waiting", l.port)
+		}
+	}
+	if unknown > 2 {
+		t.Errorf("%s requests were lost before a worker had them", strconv.Itoa(unknown))
+	}
+}
