@@ -135,6 +135,15 @@ func (h *hub) acceptFor(l *listener, seat int) {
 	})
 }
 
+// acceptAgain goes on with what an earlier daemon did for a worker that takes connections one by one.
+func (h *hub) acceptAgain(w *worker) {
+	for key, o := range w.state.Open {
+		if l := h.listeners[key]; l != nil && w.state.Runtime.Way(o.Query.Type) == primary.Passed {
+			h.acceptFor(l, w.seat)
+		}
+	}
+}
+
 // live lists the seats whose workers serve an address: those on duty; with none of these, those that are leaving
 // or not in service yet.
 func (h *hub) live(key string) []int {

@@ -47,7 +47,7 @@ func TestClusterBrokenVersion(t *testing.T) {
 	}
 	h.write("web.js", webApp, 0o644)
 	h.must("reload", "web")
-	tr.check(t, 0)
+	tr.check(t)
 }
 
 // TestClusterDaemonKilled kills the daemon again and again, or asks it to leave, always within a reload.
@@ -72,7 +72,7 @@ func TestClusterDaemonKilled(t *testing.T) {
 		})
 	}
 	h.must("reload", "web")
-	tr.check(t, 0)
+	tr.check(t)
 }
 
 // TestKilledWithinReload: what a reload had beside the official processes is stopped with them.
@@ -156,7 +156,7 @@ func TestClusterScale(t *testing.T) {
 		h.must("scale", "web", change)
 	}
 	h.until("two serve", 10*time.Second, func() bool { return len(h.servers8(port)) == 2 })
-	tr.check(t, 0)
+	tr.check(t)
 	all := h.instances("web")
 	if len(all) != 2 || len(h.nodes()) != 2 {
 		t.Errorf("%d instances, %d processes", len(all), len(h.nodes()))

@@ -57,7 +57,7 @@ func TestListenFDs(t *testing.T) {
 		}
 		kill(t, h.daemon().PID)
 	}
-	tr.check(t, 0)
+	tr.check(t)
 	h.fails("not an address", "start", "web.py", "--name", "other", "--listen", "http://x")
 	h.must("delete", "web")
 	if conn, err := net.Dial("tcp", "127.0.0.1:"+port); err == nil {
@@ -119,7 +119,7 @@ func TestClusterAsUser(t *testing.T) {
 	h.must("reload", "web")
 	h.must("scale", "web", "3")
 	h.must("scale", "web", "-1")
-	tr.check(t, 0)
+	tr.check(t)
 }
 
 // TestPackageScripts: what npm would run is clustered itself, or the user is told why not.
