@@ -23,7 +23,7 @@ var arrows = map[string][]string{
 	"proc":      {"app", "master"},
 	"ipc":       {"app"},
 	"agent":     {},
-	"cluster":   {"agent", "app", "cluster/primary", "cluster/sockets", "ipc/channel", "proc"},
+	"cluster":   {"agent", "app", "cluster/primary", "cluster/sockets", "ipc/channel", "probe", "proc"},
 
 	"ipc/channel":     {},
 	"cluster/primary": {"ipc/channel"},
@@ -35,14 +35,17 @@ var arrows = map[string][]string{
 	"metrics":   {"app"},
 	"watch":     {},
 	"schedule":  {},
+	"errand":    {},
+	"probe":     {"app", "errand"},
 	"ecosystem": {"app"},
 	"pm2":       {"app"},
 	"static":    {"app"},
 	"deploy":    {"app"},
-	"daemon":    {"agent", "app", "cluster", "ipc", "ipc/frame", "launch", "logs", "master", "metrics", "pm2", "proc", "schedule", "store", "watch"},
-	"cmd/gpm":   {"app", "cluster/sockets", "deploy", "ecosystem", "ecosystem/engine", "ipc", "pm2", "static", "daemon", "master"},
+	"daemon":    {"agent", "app", "cluster", "errand", "ipc", "ipc/frame", "launch", "logs", "master", "metrics", "pm2", "probe", "proc", "schedule", "store", "watch"},
+	"cmd/gpm":   {"app", "cluster/sockets", "deploy", "ecosystem", "ecosystem/engine", "ipc", "pm2", "static", "daemon", "master", "store"},
 
 	"ecosystem/engine": {"ecosystem"},
+	"cmd/gpm-engine":   {"ecosystem", "ecosystem/engine"},
 
 	"bench":         {"testprog"},
 	"e2e":           {},
@@ -50,8 +53,8 @@ var arrows = map[string][]string{
 	"testprog/leak": {"proc"},
 	"testprog/prog": {},
 
-	"testprog/npm":     {},
-	"testprog/realpm2": {"testprog/npm"},
+	"testprog/install": {},
+	"testprog/realpm2": {"testprog/install"},
 }
 
 // entryPrefix begins the names of the files of cmd/gpm that may import the daemon

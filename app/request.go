@@ -80,11 +80,20 @@ type ScaleRequest struct {
 // carries Total and Note; then one line for each process as it is done; an error line ends a
 // request that failed as a whole.
 type Progress struct {
-	Total  int      `json:"total,omitempty"`
-	Note   string   `json:"note,omitempty"`   // a sentence to print before
-	Status *Status  `json:"status,omitempty"` // a process that is done
-	Error  *Error   `json:"error,omitempty"`  // with Status: that process failed; alone: the request failed
-	Lines  []string `json:"lines,omitempty"`  // last output of a replacement that failed
+	Total    int        `json:"total,omitempty"`
+	Note     string     `json:"note,omitempty"`     // a sentence to print before
+	Existing []Existing `json:"existing,omitempty"` // what is there already and is acted upon
+	Started  bool       `json:"started,omitempty"`  // with Status: of an app that is new
+	Status   *Status    `json:"status,omitempty"`   // a process that is done
+	Error    *Error     `json:"error,omitempty"`    // with Status: that process failed; alone: the request failed
+	Lines    []string   `json:"lines,omitempty"`    // last output of a replacement that failed
+}
+
+// Existing is an app that a start or a file finds there already, and what is done to it.
+type Existing struct {
+	App    string `json:"app"`
+	IDs    []int  `json:"ids"`
+	Action Action `json:"action"`
 }
 
 // DaemonStatus is the answer to `daemon status` and ping.
@@ -102,6 +111,8 @@ type DaemonStatus struct {
 	Cgroup    string    `json:"cgroup,omitempty"`
 	Schema    int       `json:"schema"` // of the database
 	Warnings  []string  `json:"warnings,omitempty"`
+	// RolledBack is why the last upgrade failed, when this daemon was started because of that.
+	RolledBack string `json:"rolled_back,omitempty"`
 }
 
 // LogStream names where a line came from.

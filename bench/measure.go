@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -17,7 +18,7 @@ import (
 func measureBoth(ctx context.Context, r *report, gpm, pm2 *manager) error {
 	both := []*manager{gpm, pm2}
 	for _, step := range []func(context.Context, *report, []*manager) error{
-		measureEmpty, measureStart, measureList, measureLoaded, measureCrashes,
+		measureEmpty, measureStart, measureList, measureLoaded, measureCrashes, measureDeaths,
 	} {
 		if err := step(ctx, r, both); err != nil {
 			return err
@@ -134,7 +135,7 @@ func measureCrashes(ctx context.Context, r *report, both []*manager) error {
 	took := make([][]float64, len(both))
 	for i := range r.runs {
 		for j, m := range both {
-			d, err := crash(ctx, m.argument(i))
+			d, err := crash(ctx, m.argument(i), filepath.Join(m.scripts, appName(i)))
 			if err != nil {
 				return fmt.Errorf("%s: %w", m.name, err)
 			}
@@ -145,14 +146,14 @@ func measureCrashes(ctx context.Context, r *report, both []*manager) error {
 	return nil
 }
 
-// crash kills the sleep with an argument and returns how long it takes until another process
-// executes the same.
-func crash(ctx context.Context, argument string) (time.Duration, error) {
+// crash kills the sleep that an app has become and returns how long it takes until a new process
+// executes the app's script. How long a shell takes to become a sleep is no manager's merit.
+func crash(ctx context.Context, argument, script string) (time.Duration, error) {
 	pids := sleepers(argument)
 	if len(pids) != 1 {
 		return 0, fmt.Errorf("there are %d processes of sleep %s, not one", len(pids), argument)
 	}
-	w := watcher{argument: argument}
+	w := watcher{argument: argument, script: script}
 	if err := w.look(); err != nil {
 		return 0, err
 	}
@@ -177,6 +178,7 @@ func crash(ctx context.Context, argument string) (time.Duration, error) {
 // which costs one small read where scanning /proc would cost thousands.
 type watcher struct {
 	argument string
+	script   string
 	last     int
 	born     []int // since the first look, still alive, and not what is looked for
 }
@@ -201,7 +203,7 @@ func (w *watcher) look() error {
 func (w *watcher) found() bool {
 	alive := w.born[:0]
 	for _, pid := range w.born {
-		exists, is := isSleep(pid, w.argument)
+		exists, is := runsApp(pid, w.script, w.argument)
 		if is {
 			return true
 		}

@@ -109,8 +109,14 @@ func lastPID() (int, error) {
 	return strconv.Atoi(fields[len(fields)-1])
 }
 
-// isSleep says whether pid exists and executes the sleep with this argument.
-func isSleep(pid int, argument string) (exists, is bool) {
+// runsApp says whether pid exists, and whether it executes an app's script or the sleep that it becomes.
+func runsApp(pid int, script, argument string) (exists, is bool) {
 	line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
-	return err == nil, string(line) == "sleep\x00"+argument+"\x00"
+	return err == nil, bytes.Contains(line, []byte("\x00"+script+"\x00")) || string(line) == "sleep\x00"+argument+"\x00"
+}
+
+// commandLine is that of a process, its words separated by spaces.
+func commandLine(pid int) (string, error) {
+	line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	return strings.ReplaceAll(string(line), "\x00", " "), err
 }

@@ -45,7 +45,7 @@ func (d *Daemon) apply(ctx context.Context, req app.ApplyRequest, out emit) erro
 	}
 	d.applyPolicies(ctx, old)
 	d.upkeep.tend(ctx, append(old[:len(old):len(old)], fresh...))
-	if err := out(app.Progress{Total: len(old) + len(fresh), Note: applyNote(fresh)}); err != nil {
+	if err := out(app.Progress{Total: len(old) + len(fresh), Note: applyNote(fresh), Existing: existingApps(old, cmp.Or(req.Action, app.ActionRestart))}); err != nil {
 		return err
 	}
 	for _, e := range failed {
@@ -60,11 +60,11 @@ func (d *Daemon) apply(ctx context.Context, req app.ApplyRequest, out emit) erro
 	if req.Action == app.ActionReload {
 		again := app.ActionRequest{Action: req.Action, Spec: &app.Spec{}} // the settings are new: a reload that fails takes them back
 		err := d.reload(ctx, old, again, before, out)
-		return errors.Join(err, forEach(fresh, startParallel, func(in instance) app.Progress { return d.bringUp(ctx, in) }, out))
+		return errors.Join(err, forEach(fresh, startParallel, func(in instance) app.Progress { return started(d.bringUp(ctx, in)) }, out))
 	}
 	return forEach(append(old, fresh...), startParallel, func(in instance) app.Progress {
 		if isNew[in.member.ID] {
-			return d.bringUp(ctx, in)
+			return started(d.bringUp(ctx, in))
 		}
 		return in.outcome(in.member.Restart(ctx, byUser))
 	}, out)
@@ -110,6 +110,7 @@ func (d *Daemon) plan(req app.ApplyRequest) (plan, error) {
 		spec := declaredSpec(a, req.Env)
 		spec, err := d.startable(spec, a.Set["instances"])
 		if err != nil {
+			err = placed(a.Place, err)
 			if !req.KeepGoing {
 				return plan{}, err
 			}
@@ -129,6 +130,15 @@ func (d *Daemon) plan(req app.ApplyRequest) (plan, error) {
 		}
 	}
 	return p, nil
+}
+
+// placed puts the place of a declaration before what is wrong with it.
+func placed(place string, err error) error {
+	if place == "" {
+		return err
+	}
+	e := app.AsError(err)
+	return app.Errorf(e.Code, "%s: %w", place, err).WithHint("%s", e.Hint)
 }
 
 func (d *Daemon) appsByName() map[string][]*application {
@@ -239,6 +249,27 @@ func want(rec *store.App, goal app.Goal, goals []app.Goal) {
 	}
 }
 
+// existingApps names the apps of instances, which are in the order of their ids.
+func existingApps(found []instance, action app.Action) []app.Existing {
+	var out []app.Existing
+	at := map[*application]int{}
+	for _, in := range found {
+		i, seen := at[in.app]
+		if !seen {
+			i = len(out)
+			at[in.app], out = i, append(out, app.Existing{App: in.app.spec().Name, Action: action})
+		}
+		out[i].IDs = append(out[i].IDs, in.member.ID)
+	}
+	return out
+}
+
+// started marks what a new app's instance came to.
+func started(p app.Progress) app.Progress {
+	p.Started = true
+	return p
+}
+
 func applyNote(fresh []instance) string {
 	apps := distinct(fresh)
 	if len(apps) == 0 {
@@ -251,5 +282,5 @@ func applyNote(fresh []instance) string {
 	if more := len(apps) - len(names); more > 0 {
 		names = append(names, fmt.Sprintf("and %d more", more))
 	}
-	return fmt.Sprintf("Starting %s (%d %s)", strings.Join(names, ", "), len(fresh), plural(len(fresh), "instance"))
+	return fmt.Sprintf("Applications %s not running, starting...", strings.Join(names, ", "))
 }

@@ -24,14 +24,18 @@ func (d *Daemon) scale(ctx context.Context, req app.ScaleRequest, out emit) erro
 		}
 		fresh, surplus = append(fresh, more...), append(surplus, less...)
 	}
-	if err := out(app.Progress{Total: len(fresh) + len(surplus)}); err != nil {
+	head := app.Progress{Total: len(fresh) + len(surplus), Existing: existingApps(surplus, app.ActionDelete)}
+	if len(fresh) > 0 {
+		head.Note = "Scaling up application"
+	}
+	if err := out(head); err != nil {
 		return err
 	}
 	work := func(in instance) app.Progress {
 		if slices.Contains(surplus, in) {
 			return in.outcome(in.member.Remove(ctx))
 		}
-		return in.outcome(in.member.Start(ctx, byUser))
+		return started(in.outcome(in.member.Start(ctx, byUser)))
 	}
 	return forEach(append(fresh, surplus...), startParallel, work, out)
 }

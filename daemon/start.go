@@ -34,7 +34,7 @@ func (d *Daemon) start(ctx context.Context, req app.StartRequest, out emit) erro
 	}
 	d.applyPolicies(ctx, old)
 	d.upkeep.tend(ctx, append(old[:len(old):len(old)], fresh...))
-	if err := out(app.Progress{Total: len(old) + len(fresh), Note: startNote(fresh) + whyFork(fresh, req)}); err != nil {
+	if err := out(app.Progress{Total: len(old) + len(fresh), Note: startNote(fresh) + whyFork(fresh, req), Existing: existingApps(old, app.ActionRestart)}); err != nil {
 		return err
 	}
 	isNew := map[int]bool{}
@@ -43,7 +43,7 @@ func (d *Daemon) start(ctx context.Context, req app.StartRequest, out emit) erro
 	}
 	return forEach(append(old, fresh...), startParallel, func(in instance) app.Progress {
 		if isNew[in.member.ID] {
-			return d.first(ctx, in)
+			return started(d.first(ctx, in))
 		}
 		return in.outcome(in.member.Restart(ctx, byUser))
 	}, out)

@@ -19,13 +19,14 @@ import (
 	"testing"
 	"time"
 
-	"gpm/testprog/npm"
+	"gpm/testprog/install"
 )
 
 // frameworks are what people really use, from npm; the apps are as their documentation shows them.
 func frameworks(t *testing.T) string {
 	t.Helper()
-	return filepath.Join(npm.Need(t, "frameworks-1", "express@5.3.0", "fastify@5.12.8", "socket.io@4.8.4", "socket.io-client@4.8.4", "ws@8.23.0"), "node_modules")
+	dir, err := install.NPM("frameworks-1", "express@5.3.0", "fastify@5.12.8", "socket.io@4.8.4", "socket.io-client@4.8.4", "ws@8.23.0")
+	return filepath.Join(install.Have(t, dir, err), "node_modules")
 }
 
 var frameworkApps = map[string]string{

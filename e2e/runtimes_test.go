@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"gpm/app"
-	"gpm/testprog/npm"
+	"gpm/testprog/install"
 )
 
 // module is webApp for those that want ES modules.
@@ -43,7 +43,7 @@ func TestOtherRuntimes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHome(t)
-			h.env = append(h.env, "PATH="+npm.Program(t, name)+":"+os.Getenv("PATH"))
+			h.env = append(h.env, "PATH="+install.Program(t, name)+":"+os.Getenv("PATH"))
 			port := freePort(t)
 			h.write(c.file, c.code, 0o644)
 			h.must(append([]string{"start", c.file, "-i", "2", "--name", "web", "--env", "PORT=" + port}, c.args...)...)

@@ -28,11 +28,10 @@ func (r *reader) apps(found []declaration) error {
 			return err
 		}
 		if name := e.out.Spec.Name; names[name] {
-			if err := r.warn(e.namePos(), "two apps are called %s: commands act on both", quote(name)); err != nil {
-				return err
-			}
+			return bad(e.namePos(), "two apps are called %s", quote(name)).withHint("instances starts several of one app; other apps need names of their own")
 		}
 		names[e.out.Spec.Name] = true
+		e.out.Place = place(r.name, e.namePos())
 		r.out.Apps = append(r.out.Apps, e.out)
 	}
 	return r.only()
@@ -67,7 +66,7 @@ func (r *reader) app(d declaration) (*entry, error) {
 		return nil, bad(d.node.pos, "an app must be an object, not %s", d.node.describe())
 	}
 	e := &entry{reader: r, node: d.node, given: map[string]member{}, envs: map[string]member{}}
-	e.out = AppEntry{Spec: app.Spec{Policy: app.DefaultPolicy(), Instances: 1, ExecMode: app.Fork}, Set: app.Fields{}, Extra: map[string]any{}, Line: d.node.pos.line}
+	e.out = AppEntry{Spec: app.Spec{Policy: app.DefaultPolicy(), Instances: 1, ExecMode: app.Fork}, Set: app.Fields{}, Extra: map[string]any{}}
 	e.out.Spec.Name = d.name
 	e.where = e.label(d.name)
 	for _, step := range []func() error{e.sort, e.fields, e.program, e.mode, e.paths, e.environment, e.name} {

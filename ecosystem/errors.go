@@ -9,7 +9,7 @@ import (
 	"gpm/app"
 )
 
-// badFile is what is wrong with a file, at a place in it where that is known. The name of the
+// badFile is what is wrong with a file, at a place in it where that is known, else at its beginning. The name of the
 // file is added by whoever knows it.
 type badFile struct {
 	pos  pos
@@ -32,12 +32,9 @@ func (e *badFile) withHint(format string, args ...any) *badFile {
 
 // sentence is what the user reads about the file of that name.
 func (e *badFile) sentence(name string) *app.Error {
-	where := name
-	switch {
-	case e.file != "" && e.file != name:
-		where += ": " + place(e.file, e.pos)
-	default:
-		where = place(name, e.pos)
+	where := place(name, e.pos)
+	if e.file != "" && e.file != name {
+		where = name + ": " + place(e.file, e.pos)
 	}
 	err := app.Errorf(app.CodeInvalid, "cannot read %s: %s", where, oneLine(e.why))
 	if e.hint != "" {
@@ -59,13 +56,7 @@ func oneLine(s string) string {
 	return b.String()
 }
 
-// place is file:line:col, as far as it is known.
+// place is file:line:col. What has no place of its own is the matter of the whole file, which begins at 1:1.
 func place(file string, p pos) string {
-	switch {
-	case p.line == 0:
-		return file
-	case p.col == 0:
-		return fmt.Sprintf("%s:%d", file, p.line)
-	}
-	return fmt.Sprintf("%s:%d:%d", file, p.line, p.col)
+	return fmt.Sprintf("%s:%d:%d", file, max(1, p.line), max(1, p.col))
 }

@@ -2,6 +2,7 @@ package ecosystem
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
 	"strings"
 
@@ -85,7 +86,7 @@ func (r *reader) tree(ctx context.Context) (*node, error) {
 // standardInput is JSON when it looks like it, else YAML.
 func (r *reader) standardInput() (*node, error) {
 	if r.opts.Stdin == nil {
-		return nil, bad(pos{}, "it is not open")
+		return nil, errors.New("it is not open")
 	}
 	data, err := readText(r.opts.Stdin)
 	if err != nil {

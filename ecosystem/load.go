@@ -52,7 +52,7 @@ type AppEntry struct {
 	Set      app.Fields
 	Declared map[string]string // Spec.Env without what the caller's environment contributes
 	Extra    map[string]any    // fields that Spec has no place for, by name in the table; Go types as [Type] says
-	Line     int               // where it begins; 0 = unknown
+	Place    string            // file:line:col of its name, or of its beginning
 }
 
 // Warning is what a file says that has no effect or may not be meant.
@@ -184,9 +184,9 @@ func (r *reader) readFile() ([]byte, error) {
 	}
 	switch {
 	case info.IsDir():
-		return nil, bad(pos{}, "it is a directory")
+		return nil, errors.New("it is a directory")
 	case !info.Mode().IsRegular():
-		return nil, bad(pos{}, "it is not a regular file")
+		return nil, errors.New("it is not a regular file")
 	case info.Size() > maxFile:
 		return nil, tooLarge()
 	}

@@ -252,7 +252,6 @@ func TestWarnings(t *testing.T) {
 		{"a.json", `[{script: 'a.js', MaxMemoryRestart: 2}]`, `a.json:1:19: app "a.js": unknown key "MaxMemoryRestart": did you mean "max_memory_restart"?`},
 		{"a.json", `{app: [], apps: [{script: 'a.js'}]}`, `a.json:1:2: unknown key "app": did you mean "apps"?`},
 		{"a.json", `{name: 'x', apps: [{script: 'a.js'}]}`, `a.json:1:2: the key "name" has no effect beside the apps`},
-		{"a.json", `{apps: [{script: 'a.js'}, {script: 'a.js'}]}`, `a.json:1:27: two apps are called "a": commands act on both`},
 		{"a.json", `[{script: 'a.js', script: 'b.js'}]`, `a.json:1:19: the key "script" is given twice; the last one counts`},
 		{"a.json", `[{script: 'a.js', exec: 'b.js'}]`, `a.json:1:19: app "a.js": "script" and "exec" mean the same; the last one counts`},
 		{"a.json", `[{script: 'a.js', env: {A: null}}]`, `a.json:1:25: app "a.js": env.A is null: the app sees the word null`},

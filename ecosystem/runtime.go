@@ -122,11 +122,11 @@ func childEnviron(environ map[string]string) []string {
 }
 
 // bundleInput is what load.js finds on its standard input.
-func bundleInput(engine Engine, file string) ([]byte, error) {
+func bundleInput(ctx context.Context, engine Engine, file string) ([]byte, error) {
 	if engine == nil {
 		return nil, nil
 	}
-	code, err := engine.Bundle(file)
+	code, err := engine.Bundle(ctx, file)
 	if err == nil {
 		return json.Marshal(map[string]string{"code": code})
 	}

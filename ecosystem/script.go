@@ -15,12 +15,12 @@ import (
 	"gpm/app"
 )
 
-// Engine evaluates JavaScript inside gpm, for machines without Node. Package ecosystem/engine has the
-// only one; it is a value in [Options] because what it links costs start-up time in every
-// program that imports it.
+// Engine evaluates JavaScript inside gpm, for machines without Node. Package ecosystem/engine has one; it is a
+// value in [Options] because what it links costs start-up time in every program that imports it. [Program]
+// is one in another process.
 type Engine interface {
 	// Bundle makes a TypeScript or ES module file and what it imports by relative paths one CommonJS text.
-	Bundle(file string) (code string, err error)
+	Bundle(ctx context.Context, file string) (code string, err error)
 	// Eval returns the JSON text that Encode makes of what a file exports. It ends with ctx.
 	Eval(ctx context.Context, s Script) (result []byte, err error)
 }
@@ -95,9 +95,9 @@ func (r *reader) inEngine(ctx context.Context) (*node, error) {
 
 func (r *reader) inRuntime(ctx context.Context, runtime jsRuntime, source string) (*node, error) {
 	stdin := []byte(nil)
-	if runtime.name == "node" && (isTypeScript(r.path) || looksLikeModule(source)) {
+	if runtime.name == "node" && (isTypeScript(r.path) || filepath.Ext(r.path) != ".mjs" && looksLikeModule(source)) {
 		var err error
-		if stdin, err = bundleInput(r.opts.Engine, r.path); err != nil {
+		if stdin, err = bundleInput(ctx, r.opts.Engine, r.path); err != nil {
 			return nil, err
 		}
 	}

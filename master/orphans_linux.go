@@ -13,55 +13,44 @@ import (
 // becomeSubreaper makes descendants whose parent dies our children, prctl(2).
 func becomeSubreaper() error { return unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) }
 
-// reapPause bounds how often all children are listed while a kept zombie hides others.
+// reapPause is how long a round of reaping waits for what else ends. Zombies are patient, and a child
+// of ours that ended is mostly reaped by then: while it is not, it hides strangers behind it,
+// so that all children must be listed, and a restart would wait for that list.
 const reapPause = 20 * time.Millisecond
 
-// reaping is how far a round of reaping came.
-type reaping uint8
-
-const (
-	reapedAll  reaping = iota
-	reapedList         // a kept zombie stood in front of the others, so all children had to be listed
-	reapBusy           // a fork was on its way
-)
-
-// reapOrphans reaps orphans that fell to us, whenever it is poked, until done
+// reapOrphans reaps orphans that fell to us, soon after it is poked, until done
 // closes. It never reaps a child: its zombie keeps the pid until it is released.
 func (t *Table) reapOrphans(sigchld <-chan os.Signal, done <-chan struct{}) {
-	var again <-chan time.Time
+	var round <-chan time.Time // nil: nothing to do
 	for {
 		select {
 		case <-sigchld:
 		case <-t.signals.released:
-		case <-again:
+		case <-round:
+			round = nil
+			if t.reapStrangers() {
+				continue
+			}
 		case <-done:
 			return
 		}
-		again = nil
-		switch t.reapStrangers() {
-		case reapBusy:
-			again = time.After(reapPause)
-		case reapedList:
-			select { // a list of all children is dear, and zombies are patient
-			case <-time.After(reapPause):
-			case <-done:
-				return
-			}
+		if round == nil {
+			round = time.After(reapPause)
 		}
 	}
 }
 
 // reapStrangers reaps every zombie that is not a child of the table. It does not
-// wait for a fork, which may hang in exec and would hold up all others behind us.
-func (t *Table) reapStrangers() reaping {
+// wait for a fork, which may hang in exec and would hold up all others behind us: false, then.
+func (t *Table) reapStrangers() bool {
 	if !t.forking.TryLock() {
-		return reapBusy
+		return false
 	}
 	defer t.forking.Unlock()
 	for {
 		_, pid, err := peek(unix.P_ALL, 0)
 		if err != nil || pid == 0 {
-			return reapedAll
+			return true
 		}
 		if !t.reapStranger(pid) {
 			break
@@ -70,7 +59,7 @@ func (t *Table) reapStrangers() reaping {
 	for _, pid := range childPIDs() {
 		t.reapStranger(pid)
 	}
-	return reapedList
+	return true
 }
 
 // reapStranger reaps pid unless it is ours, and says whether it was a stranger.

@@ -102,15 +102,10 @@ func (t *Tree) lingers() bool {
 	return len(t.members()) > 0
 }
 
-// isEmpty looks twice: the kernel's list of children is not exact while children
-// come and go.
+// isEmpty looks twice where there is no group: the kernel's list of children is not exact while
+// children come and go.
 func (t *Tree) isEmpty() bool {
-	for range 2 {
-		if t.lingers() {
-			return false
-		}
-	}
-	return true
+	return !t.lingers() && (t.group != "" || !t.lingers())
 }
 
 // oomKilled says that the kernel has killed one of the tree for want of memory.

@@ -22,8 +22,12 @@ func Build(dir, pkg string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("cannot build %s: %w", pkg, err)
 	}
+	args, err := packing(root, dir, pkg)
+	if err != nil {
+		return "", err
+	}
 	// The separator makes -o a folder: the go command then adds what suffix programs have here.
-	cmd := exec.Command("go", "build", "-buildvcs=false", "-trimpath", "-o", dir+string(filepath.Separator), pkg)
+	cmd := exec.Command("go", append(append([]string{"build", "-buildvcs=false", "-o", dir + string(filepath.Separator)}, args...), pkg)...)
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {

@@ -41,7 +41,14 @@ func (c *cli) act(ctx context.Context, req app.ActionRequest) error {
 	if err := c.announce(ctx, client, req); err != nil {
 		return err
 	}
-	return c.finish(ctx, client, c.follow(client.Do(ctx, req)))
+	err = c.follow(client.Do(ctx, req))
+	switch {
+	case c.role == asPM2 && req.Action == app.ActionReload:
+		return err // pm2 shows no list then
+	case c.role == asPM2 && req.Action == app.ActionSignal && err == nil:
+		c.remark("successfully sent signal %s to process name %s", req.Signal, strings.Join(req.Selectors, ", "))
+	}
+	return c.finish(ctx, client, err)
 }
 
 // announce says what is about to happen to which processes, in pm2's words; nothing matched is an
@@ -53,13 +60,16 @@ func (c *cli) announce(ctx context.Context, client *ipc.Client, req app.ActionRe
 	}
 	if len(list) == 0 {
 		c.warn("No process found")
+		if c.role == asPM2 && req.Action != app.ActionReset {
+			return reported{}
+		}
 		return nil
 	}
 	ids := make([]int, len(list))
 	for i, st := range list {
 		ids[i] = st.ID
 	}
-	c.say("Applying action %sProcessId on app [%s](ids: %s)", req.Action, strings.Join(req.Selectors, ", "), jsList(ids))
+	c.announcement(req, ids)
 	return nil
 }
 
@@ -69,7 +79,7 @@ func (c *cli) finish(ctx context.Context, client *ipc.Client, err error) error {
 		return err
 	}
 	if listErr := c.showList(ctx, client, listOptions{}); listErr != nil && err == nil {
-		return listErr
+		return unlessInterrupted(ctx, listErr) // what was asked for is done
 	}
 	return err
 }

@@ -44,7 +44,7 @@ func (c *cli) close() {
 // warnVersion mentions a daemon of another version: what it cannot do, it says itself.
 func (c *cli) warnVersion(v string) {
 	if v != "" && v != app.Version {
-		c.warn("the daemon is of version %s, this command of %s", v, app.Version)
+		c.warn("the daemon is of version %s, this command of %s; %s changes that without restarting anything", v, app.Version, c.command("gpm update"))
 	}
 }
 
@@ -82,7 +82,11 @@ func (c *cli) fail(err error) {
 		err = errors.New("interrupted; what was asked for may still be going on")
 	}
 	e := app.AsError(err)
-	c.complain(c.prefix()+"[ERROR]", red, e.Message)
+	text := e.Message
+	if c.role == asPM2 {
+		text = inTheirWords(text)
+	}
+	c.complain(c.prefix()+"[ERROR]", red, text)
 	if e.Hint != "" {
 		c.complain(c.prefix()+"[INFO]", cyan, c.command(e.Hint))
 	}
@@ -144,6 +148,9 @@ func jsList(ids []int) string {
 	words := make([]string, len(ids))
 	for i, id := range ids {
 		words[i] = strconv.Itoa(id)
+	}
+	if len(ids) > inspectGroup {
+		return "[\n  " + strings.Join(inspectColumns(words, 0, true), ",\n  ") + "\n]"
 	}
 	return "[ " + strings.Join(words, ", ") + " ]"
 }

@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -53,9 +55,14 @@ func (c *cli) printConf() error {
 
 // printConfLines prints settings as the commands that make them.
 func (c *cli) printConfLines(lines []string) error {
+	module := ""
 	for _, line := range lines {
 		key, value, _ := strings.Cut(line, " ")
-		if _, err := fmt.Fprintf(c.out, "$ gpm set %s %s\n", clean(key), clean(maskValue(key[strings.LastIndexAny(key, ":.")+1:], value))); err != nil {
+		if of, _, ok := strings.Cut(key, ":"); ok && of != module && c.role == asPM2 {
+			module = of
+			fmt.Fprintf(c.out, "Module: %s\n", clean(module))
+		}
+		if _, err := fmt.Fprintf(c.out, "$ %s set %s %s\n", strings.ToLower(string(c.role)), clean(key), clean(maskValue(key[strings.LastIndexAny(key, ":.")+1:], value))); err != nil {
 			return err
 		}
 	}
@@ -74,10 +81,21 @@ func (c *cli) getConf(_ context.Context, args []string) error {
 	if !ok {
 		return app.Errorf(app.CodeNotFound, "cannot find setting %q", args[0]).WithHint("gpm conf lists them")
 	}
-	if _, isTree := value.(map[string]any); isTree {
-		return c.printJSON(value)
+	module, name, inModule := strings.Cut(strings.ReplaceAll(args[0], ".", ":"), ":")
+	_, isTree := value.(map[string]any)
+	switch {
+	case isTree && c.role == asPM2:
+		if err := c.printConfLines(slices.DeleteFunc(conf.Lines(), func(line string) bool { return !strings.HasPrefix(line, args[0]+":") })); err != nil {
+			return err
+		}
+		_, err = fmt.Fprintln(c.out, "Modules configuration. Copy/Paste line to edit values.")
+	case isTree:
+		err = c.printJSON(value)
+	case inModule && c.role == asPM2:
+		_, err = fmt.Fprintf(c.out, "Value for module %s key %s: %s\n", module, name, value)
+	default:
+		_, err = fmt.Fprintln(c.out, value)
 	}
-	_, err = fmt.Fprintln(c.out, value)
 	return err
 }
 
@@ -91,6 +109,9 @@ func (c *cli) setConf(ctx context.Context, args []string) error {
 	}
 	if err := conf.Set(args[0], args[1]); err != nil {
 		return err
+	}
+	if c.role == asPM2 {
+		c.say("Setting changed")
 	}
 	if err := c.tellApp(ctx, conf, args[0]); err != nil {
 		return err
@@ -116,7 +137,9 @@ func (c *cli) unsetConf(_ context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := conf.Unset(args[0]); err != nil {
+	if err := conf.Unset(args[0]); errors.Is(err, app.ErrNotFound) {
+		c.warn("%s", app.AsError(err).Message) // as pm2: what is not there is unset already
+	} else if err != nil {
 		return err
 	}
 	return c.printConfLines(conf.Lines())

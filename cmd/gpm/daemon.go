@@ -69,7 +69,7 @@ func killFunc(c *cli, ctx context.Context) error {
 	if goneErr := waitGone(ctx, home); goneErr != nil {
 		return goneErr
 	}
-	c.say("[v] gpm Daemon Stopped")
+	c.say("[v] %s Daemon Stopped", c.role)
 	return err
 }
 

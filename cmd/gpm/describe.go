@@ -63,7 +63,7 @@ func describeFunc(c *cli, cmd *cobra.Command, args []string, o describeOptions) 
 func (c *cli) describe(d app.Detail, reveal bool) error {
 	sections := []section{
 		{fmt.Sprintf("Describing process with id %d - name %s", d.ID, clean(d.Name)), describeRows(d, time.Now())},
-		{"Actions available", actionRows(d.Actions)},
+		{"Actions available", actionRows(strings.ToLower(string(c.role)), d)},
 		{"Code metrics value", append(usageRows(d.Status), metricRows(d.Metrics)...)},
 		{"Divergent env variables from local env", divergentRows(d.Spec.Env, os.Environ(), reveal)},
 	}
@@ -72,7 +72,9 @@ func (c *cli) describe(d app.Detail, reveal bool) error {
 			return err
 		}
 	}
-	_, err := fmt.Fprintf(c.out, " gpm logs %d shows its output, gpm why %d how it lived and died\n", d.ID, d.ID)
+	me, name := strings.ToLower(string(c.role)), clean(d.Name)
+	_, err := fmt.Fprintf(c.out, " Use `%s logs %s [--lines 1000]` to display logs\n Use `%s env %d` to display environment variables\n"+
+		" Use `%s why %d` to see how it lived and died\n Use `%s monit` to monitor CPU and Memory usage %s\n", me, name, me, d.ID, me, d.ID, me, name)
 	return err
 }
 
@@ -114,7 +116,7 @@ func describeRows(d app.Detail, now time.Time) [][2]string {
 		{"next start", nextStart(d.Deadline, now)},
 		{"script path", orNA(s.Script)}, {"script args", orNA(strings.Join(s.Args, " "))},
 		{"error log path", orNA(d.ErrLog)}, {"out log path", orNA(d.OutLog)}, {"pid path", orNA(d.PidFile)},
-		{"interpreter", orNA(s.Interpreter)}, {"interpreter args", orNA(strings.Join(s.InterpreterArgs, " "))},
+		{"interpreter", orNA(d.Interpreter())}, {"interpreter args", orNA(strings.Join(s.InterpreterArgs, " "))},
 		{"executed", strings.Join(d.Argv, " ")},
 		{"script id", fmt.Sprint(d.ID)}, {"pid", fmt.Sprint(d.PID)}, {"exec cwd", orNA(s.Cwd)}, {"exec mode", string(d.Mode) + "_mode"},
 		{"user", d.User}, {"node env", orNA(s.Env["NODE_ENV"])}, {"watch & reload", tick(d.Watching)}, {"autorestart", tick(!p.NoAutorestart)},
@@ -179,10 +181,10 @@ func nodeRows(n app.NodeUsage) [][2]string {
 	}
 }
 
-func actionRows(actions []string) [][2]string {
+func actionRows(me string, d app.Detail) [][2]string {
 	var rows [][2]string
-	for _, name := range actions {
-		rows = append(rows, [2]string{name, "gpm trigger"})
+	for _, name := range d.Actions {
+		rows = append(rows, [2]string{name, me + " trigger " + d.Name + " " + name})
 	}
 	return rows
 }

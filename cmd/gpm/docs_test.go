@@ -44,7 +44,7 @@ func pm2Rows(t *testing.T, section string) map[string]string {
 func TestPageNamesTheCommands(t *testing.T) {
 	rows := pm2Rows(t, "Commands")
 	has := map[string]bool{"completion": true} // cobra's own, made when it is first used
-	for _, cmd := range newRootCommand(newCLI(io.Discard, io.Discard)).Commands() {
+	for _, cmd := range newRootCommand(newCLI(io.Discard, io.Discard), "").Commands() {
 		for _, name := range append(cmd.Aliases, cmd.Name()) {
 			has[name] = !cmd.Hidden || cmd.Name() == "unlink"
 			if _, listed := rows[name]; !listed && cmd.Hidden {
@@ -59,8 +59,21 @@ func TestPageNamesTheCommands(t *testing.T) {
 	}
 }
 
+// TestTableNamesTheCommands keeps the words of the table equal to those of the commands it makes.
+func TestTableNamesTheCommands(t *testing.T) {
+	for _, row := range commandTable() {
+		var names []string
+		for _, cmd := range row.commands(newCLI(io.Discard, io.Discard)) {
+			names = append(append(names, cmd.Name()), cmd.Aliases...)
+		}
+		if got := strings.Join(names, " "); got != row.names {
+			t.Errorf("the table says %q, the commands are %q", row.names, got)
+		}
+	}
+}
+
 func TestPageNamesTheOptions(t *testing.T) {
-	root := newRootCommand(newCLI(io.Discard, io.Discard))
+	root := newRootCommand(newCLI(io.Discard, io.Discard), "")
 	for name, verdict := range pm2Rows(t, "Options of start") {
 		has := root.PersistentFlags().Lookup(name) != nil
 		for _, command := range []string{"start", "restart"} {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -25,6 +26,14 @@ var elsewhere = []struct {
 	{[]string{"create"}, "there are no sample projects", "gpm init writes an ecosystem.config.js", nil},
 	{[]string{"profile:cpu", "profile:mem"}, "the daemon is no Node program", "profile the app itself: gpm profile <app> --cpu or --heap", nil},
 	{[]string{"inspect"}, "a process cannot be switched to inspection from outside", `gpm restart <app> --node-args="--inspect", or gpm sendSignal SIGUSR1 <app>`, nil},
+}
+
+func elsewhereNames() string {
+	var names []string
+	for _, e := range elsewhere {
+		names = append(names, e.names...)
+	}
+	return strings.Join(names, " ")
 }
 
 func newElsewhereCommands(c *cli) []*cobra.Command {

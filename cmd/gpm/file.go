@@ -63,7 +63,7 @@ func splitFiles(args []string) (files, rest []string) {
 func (c *cli) load(ctx context.Context, path string, s *settings, o fileOptions) (ecosystem.File, error) {
 	file, err := ecosystem.Load(ctx, path, ecosystem.Options{
 		Env: s.envName, Only: splitNames(o.only), Strict: o.strict, Environ: mergeEnviron(os.Environ(), nil),
-		CPUs: runtime.NumCPU(), Stdin: os.Stdin, Engine: engineHere(),
+		CPUs: runtime.NumCPU(), Stdin: os.Stdin, Engine: c.engine(),
 	})
 	if err != nil {
 		return file, err
@@ -110,7 +110,7 @@ func (c *cli) applyFile(ctx context.Context, path string, s *settings, o fileOpt
 	if err != nil {
 		return err
 	}
-	return c.follow(client.Apply(ctx, req))
+	return c.followTo(client.Apply(ctx, req), (*progress).sayLaunched)
 }
 
 // declare makes a declaration of an app of a file. Options of the command win over the file, but for the
@@ -128,7 +128,7 @@ func (c *cli) declare(entry ecosystem.AppEntry, environ map[string]string, s *se
 	if err != nil {
 		return app.Declared{}, err
 	}
-	d := app.Declared{Spec: spec, Set: entry.Set, Inherit: true}
+	d := app.Declared{Spec: spec, Set: entry.Set, Inherit: true, Place: entry.Place}
 	for name := range environ {
 		if _, kept := spec.Env[name]; !kept { // filter_env
 			d.Inherit = false

@@ -26,9 +26,10 @@ func newFlushCommand(c *cli) *cobra.Command {
 func newReloadLogsCommand(c *cli) *cobra.Command {
 	return newFilesCommand(c, "reloadLogs", "Open all log files anew, after another program renamed them", 0,
 		func(ctx context.Context, client *ipc.Client, _ []string) (app.Flushed, error) {
+			c.remark("Reloading all logs...")
 			return client.Reopen(ctx)
 		},
-		"Log files are opened anew")
+		"All logs reloaded")
 }
 
 // newFilesCommand is a command that does something to log files and says to which.

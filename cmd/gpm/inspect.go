@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -87,7 +88,11 @@ func (p *inspector) join(entries []string, open json.Delim, depth int) string {
 	if len(entries) == 0 {
 		return begin + end
 	}
-	if p.deepest-depth < inspectCompact && (open == '{' || len(entries) <= 6) {
+	shown := entries
+	if open == '[' && len(entries) > inspectGroup {
+		shown = inspectColumns(entries, p.indent, allNumbers(entries))
+	}
+	if p.deepest-depth < inspectCompact && len(shown) == len(entries) {
 		length := len(entries)*2 + p.indent + len(begin) + 10
 		for _, e := range entries {
 			length += utf8.RuneCountInString(e)
@@ -97,7 +102,11 @@ func (p *inspector) join(entries []string, open json.Delim, depth int) string {
 		}
 	}
 	pad := "\n" + strings.Repeat(" ", p.indent)
-	return begin + pad + "  " + strings.Join(entries, ","+pad+"  ") + pad + end
+	return begin + pad + "  " + strings.Join(shown, ","+pad+"  ") + pad + end
+}
+
+func allNumbers(entries []string) bool {
+	return !slices.ContainsFunc(entries, func(e string) bool { return !strings.ContainsRune("-0123456789", rune(e[0])) })
 }
 
 // text breaks a long string after its newlines.

@@ -20,6 +20,8 @@ var inspected = []string{
 	`{"k":[{"action_name":"a","action_type":"b","arity":0},{"action_name":"a","action_type":"b","arity":0}]}`,
 	`{"` + strings.Repeat("a", 90) + `":1,"bbbbbbbbbb":2}`, `{"a":"` + strings.Repeat("a ", 30) + `","b":"x"}`,
 	`{"` + strings.Repeat("a", 60) + `":1,"bbbbbbbbbb":2}`, `{"a":[],"b":{},"c":[[]],"d":[{}]}`,
+	`[0,1,2,3,4,5,6,7]`, `{"ids":[100,20,3,4,5,60000,7,8,9,10,11,12]}`, `{"a":{"b":["x","yy","zzz","x","yy","zzz","` + strings.Repeat("w", 9) + `"]}}`,
+	`["` + strings.Repeat("long", 9) + `","b","c","d","e","f","g","h"]`, `[1,"a",2,"b",3,"c",4,"d"]`,
 }
 
 func TestInspect(t *testing.T) {

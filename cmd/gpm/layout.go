@@ -53,18 +53,18 @@ func fullFields() []field {
 		modeField(9),
 		{column{title: "pid", least: 10}, func(s app.Status, _ time.Time) cell { return cell{strconv.Itoa(s.PID), plain} }},
 		{column{title: "uptime", least: 8}, func(s app.Status, now time.Time) cell { return cell{shownUptime(s, now), plain} }},
-		restartsField(), statusField(), cpuField(), memoryField("mem"),
+		restartsField(), statusField(), cpuField(10), memoryField("mem"),
 		{column{title: "user", least: 10, most: 16}, func(s app.Status, _ time.Time) cell { return cell{clean(s.User), bold} }},
 		{column{title: "watching", least: 10}, watchingCell},
 	}
 }
 
 func condensedFields() []field {
-	return []field{idField(), nameField(), modeField(0), restartsField(), statusField(), cpuField(), memoryField("memory")}
+	return []field{idField(), nameField(), modeField(10), restartsField(), statusField(), cpuField(10), memoryField("memory")}
 }
 
 func miniFields() []field {
-	return []field{idField(), nameField(), statusField(), cpuField(), memoryField("mem")}
+	return []field{idField(), nameField(), statusField(), cpuField(8), memoryField("mem")}
 }
 
 func idField() field {
@@ -72,7 +72,7 @@ func idField() field {
 }
 
 func nameField() field {
-	return field{column{title: "name", least: 11, most: 40, extra: 3}, func(s app.Status, _ time.Time) cell { return cell{clean(s.Name), plain} }}
+	return field{column{title: "name", most: 40, extra: 3}, func(s app.Status, _ time.Time) cell { return cell{clean(s.Name), plain} }}
 }
 
 func modeField(least int) field {
@@ -87,8 +87,8 @@ func statusField() field {
 	return field{column{title: "status", least: 11}, func(s app.Status, _ time.Time) cell { return cell{s.State.String(), stateStyle(s.State)} }}
 }
 
-func cpuField() field {
-	return field{column{title: "cpu", least: 10}, func(s app.Status, _ time.Time) cell { return cell{percent(usageOf(s).CPU), plain} }}
+func cpuField(least int) field {
+	return field{column{title: "cpu", least: least}, func(s app.Status, _ time.Time) cell { return cell{percent(usageOf(s).CPU), plain} }}
 }
 
 func memoryField(title string) field {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -119,16 +120,16 @@ func (c *cli) miniList(ctx context.Context, client *ipc.Client, o listOptions) e
 		return c.printJSON(maskAll(list, false))
 	}
 	for _, d := range list {
-		writeMini(c.out, d, time.Now())
+		writeMini(c.out, c.role, d, time.Now())
 	}
 	return nil
 }
 
-func writeMini(w io.Writer, d app.Detail, now time.Time) {
+func writeMini(w io.Writer, role role, d app.Detail, now time.Time) {
 	u := usageOf(d.Status)
 	fmt.Fprintf(w, "+--- %s\n", clean(d.Name))
 	for _, row := range [][2]string{
-		{"namespace", d.Namespace}, {"version", orNA(d.Version)}, {"pid", fmt.Sprint(d.PID)}, {"gpm id", fmt.Sprint(d.ID)},
+		{"namespace", d.Namespace}, {"version", orNA(d.Version)}, {"pid", fmt.Sprint(d.PID)}, {strings.ToLower(string(role)) + " id", fmt.Sprint(d.ID)},
 		{"status", d.State.String()}, {"mode", string(d.Mode)}, {"restarted", fmt.Sprint(d.Restarts)}, {"uptime", shownUptime(d.Status, now)},
 		{"memory usage", size(u.RSS)}, {"error log", d.ErrLog}, {"watching", yesNo(d.Watching)}, {"PID file", d.PidFile},
 	} {

@@ -20,6 +20,7 @@ type logsOptions struct {
 	onlyOut   bool
 	json      bool
 	nostream  bool
+	format    bool
 	timestamp bool
 	since     string
 	until     string
@@ -42,6 +43,7 @@ func newLogsCommand(c *cli) *cobra.Command {
 	f.BoolVar(&o.onlyErr, "err", false, "stderr only")
 	f.BoolVar(&o.onlyOut, "out", false, "stdout only")
 	f.BoolVar(&o.json, "json", false, "a JSON object a line")
+	f.BoolVar(&o.format, "format", false, "key=value pairs a line")
 	f.BoolVar(&o.nostream, "nostream", false, "do not wait for more")
 	f.BoolVar(&o.timestamp, "timestamp", false, "the time before each line, where it is known")
 	f.StringVar(&o.since, "since", "", "lines that came after this `time`: 10m (ago), 2026-11-23, \"2026-11-23 12:30\"")
@@ -63,7 +65,7 @@ func logsFunc(c *cli, ctx context.Context, args []string, o logsOptions) error {
 	ctx, stop := c.whileRead(ctx)
 	defer stop()
 	p := &logPrinter{out: &lineWriter{w: c.out}, err: &lineWriter{w: c.err}, paint: c.paint(), terminal: c.screen.terminal, options: o}
-	if !o.raw && !o.json && !c.silent {
+	if !o.raw && !o.json && !o.format && !c.silent {
 		p.title(args)
 	}
 	for line, err := range client.Logs(ctx, query) {
@@ -134,6 +136,8 @@ func (p *logPrinter) print(l app.LogLine) {
 	switch {
 	case p.options.json:
 		p.json(l)
+	case p.options.format:
+		p.pairs(l)
 	case p.options.raw:
 		p.raw(l)
 	case l.File != "":
@@ -193,6 +197,18 @@ func streamStyle(s app.LogStream) style {
 		return blue
 	}
 	return green
+}
+
+// pairs prints a line as pm2's --format does.
+func (p *logPrinter) pairs(l app.LogLine) {
+	if l.File != "" {
+		return
+	}
+	at := ""
+	if !l.At.IsZero() {
+		at = "timestamp=" + l.At.Local().Format("2006-01-02-15:04:05-0700") + " "
+	}
+	fmt.Fprintf(p.out, "%sapp=%s id=%d type=%s message=%s\n", at, clean(l.Name), l.ID, l.Stream, p.text(l.Text))
 }
 
 // pm2Line is a line as pm2's --json prints it.

@@ -12,7 +12,12 @@ import (
 // follow prints the progress of an action. The error is reported{} when processes failed that were
 // named here, and what ended the request otherwise.
 func (c *cli) follow(seq iter.Seq2[app.Progress, error]) error {
-	p := progress{c: c}
+	return c.followTo(seq, func(*progress) {})
+}
+
+// followTo is follow with last words.
+func (c *cli) followTo(seq iter.Seq2[app.Progress, error], last func(*progress)) error {
+	p := &progress{c: c}
 	var ended error
 	for item, err := range seq {
 		p.clear()
@@ -27,6 +32,7 @@ func (c *cli) follow(seq iter.Seq2[app.Progress, error]) error {
 	if ended != nil {
 		return ended
 	}
+	last(p)
 	if p.failed > 0 {
 		return reported{}
 	}
@@ -38,10 +44,14 @@ type progress struct {
 	c                   *cli
 	total, done, failed int
 	shown               bool // a counter stands on the last line
+	fresh               launched
 }
 
 func (p *progress) take(item app.Progress) {
 	p.total += item.Total
+	for _, t := range item.Existing {
+		p.c.applying(t.Action, t.App, t.IDs)
+	}
 	if item.Note != "" {
 		p.c.say("%s", item.Note)
 	}
@@ -58,6 +68,8 @@ func (p *progress) take(item app.Progress) {
 		for _, line := range lastOf(item.Lines, shownLines) {
 			fmt.Fprintln(p.c.err, "    "+clean(line))
 		}
+	case item.Status != nil && item.Started && p.c.role == asPM2:
+		p.fresh.add(item.Status.Name) // told at the end
 	case item.Status != nil:
 		p.c.say("%s✓", name)
 	}

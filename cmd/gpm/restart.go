@@ -54,7 +54,7 @@ func (c *cli) restartOr(cmd *cobra.Command, args []string, o restartOptions, act
 		return err
 	}
 	if !req.UpdateEnv {
-		c.say("Use --update-env to update environment variables")
+		c.remark("Use --update-env to update environment variables")
 	}
 	req.Action = action
 	return c.act(cmd.Context(), req)

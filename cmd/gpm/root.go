@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -19,8 +20,9 @@ func run(ctx context.Context, name string, args []string, stdout, stderr io.Writ
 	debug.SetGCPercent(800)
 	c := newCLI(stdout, stderr)
 	c.role, args = roleOf(name, args)
-	root := newRootCommand(c)
-	root.SetArgs(signedNumbers(args))
+	args = signedNumbers(args)
+	root := newRootCommand(c, firstWord(args))
+	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	c.close()
 	if status, ok := errors.AsType[exitStatus](err); ok {
@@ -38,15 +40,9 @@ type exitStatus int
 
 func (e exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
 
-// The groups of commands in the help.
-const (
-	groupAct  = "act"
-	groupRead = "read"
-	groupSelf = "self"
-)
-
-// newRootCommand returns the tree of all commands.
-func newRootCommand(c *cli) *cobra.Command {
+// newRootCommand returns the tree of all commands, or with a first word that is in the table only
+// what that needs.
+func newRootCommand(c *cli, first string) *cobra.Command {
 	root := &cobra.Command{
 		Use:           strings.ToLower(string(c.role)),
 		Short:         "gpm starts programs, keeps them up, and says what became of them",
@@ -72,25 +68,12 @@ func newRootCommand(c *cli) *cobra.Command {
 	)
 	root.SetHelpCommandGroupID(groupSelf)
 	root.SetCompletionCommandGroupID(groupSelf)
-	addGroup(root, groupAct, newStartCommand(c), newStopCommand(c), newRestartCommand(c), newReloadCommand(c), newScaleCommand(c), newDeleteCommand(c),
-		newResetCommand(c), newSignalCommand(c), newSendCommand(c), newTriggerCommand(c), newAttachCommand(c), newRuntimeCommand(c),
-		newServeCommand(c), newDeployCommand(c))
-	addGroup(root, groupAct, newStartOrCommands(c)...)
-	addGroup(root, groupRead, newListCommand(c), newJlistCommand(c), newPrettylistCommand(c), newDescribeCommand(c), newLogsCommand(c),
-		newEnvCommand(c), newWhyCommand(c), newEventsCommand(c), newBusCommand(c), newIDCommand(c), newPIDCommand(c), newReportCommand(c),
-		newHeapCommand(c), newProfileCommand(c), newModulesCommand(c))
-	addGroup(root, groupSelf, newSaveCommand(c), newResurrectCommand(c), newCleardumpCommand(c), newFlushCommand(c), newReloadLogsCommand(c),
-		newInitCommand(c), newPingCommand(c), newKillCommand(c), newDaemonCommand(c), newVersionCommand(c))
-	addGroup(root, groupSelf, newConfCommands(c)...)
-	root.AddCommand(newElsewhereCommands(c)...)
-	return root
-}
-
-func addGroup(root *cobra.Command, group string, commands ...*cobra.Command) {
-	for _, cmd := range commands {
-		cmd.GroupID = group
-		root.AddCommand(cmd)
+	for _, row := range commandTable() {
+		if first == "" || slices.Contains(strings.Fields(row.names), first) {
+			root.AddCommand(row.commands(c)...)
+		}
 	}
+	return root
 }
 
 // noCommand answers a command line without a command that we know.

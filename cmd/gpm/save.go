@@ -38,8 +38,8 @@ func (c *cli) save(ctx context.Context, req app.SaveRequest) error {
 	case err != nil:
 		return err
 	case saved.File == "":
-		c.warn("gpm is not managing any process, skipping save...")
-		c.warn("To force saving use: gpm save --force")
+		c.warn("%s is not managing any process, skipping save...", c.role)
+		c.warn("To force saving use: %s", c.command("gpm save --force"))
 		return nil
 	}
 	c.say("Successfully saved in %s", saved.File)

@@ -20,8 +20,13 @@ func newScaleCommand(c *cli) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			idle := false
 			req := app.ScaleRequest{Selector: args[0], Change: args[1]}
-			return c.finish(cmd.Context(), client, c.follow(client.Scale(cmd.Context(), req)))
+			err = c.followTo(client.Scale(cmd.Context(), req), func(p *progress) { idle = p.total == 0 })
+			if idle && c.role == asPM2 {
+				return app.Errorf(app.CodeConflict, "Nothing to do")
+			}
+			return c.finish(cmd.Context(), client, err)
 		},
 	}
 }

@@ -74,8 +74,10 @@ func startFunc(c *cli, cmd *cobra.Command, args []string, o startOptions) error 
 
 // startTargets starts what is named on the command line itself.
 func (c *cli) startTargets(ctx context.Context, targets []string, o startOptions) error {
-	if err := o.noEnvName(); err != nil {
+	if err := o.noEnvName(); err != nil && c.role != asPM2 {
 		return err
+	} else if err != nil { // pm2 starts it all the same, and many scripts say it
+		c.warn("%s", app.AsError(err).Message)
 	}
 	req, err := startRequest(targets, -1, o, os.Environ())
 	if err != nil {
@@ -88,7 +90,7 @@ func (c *cli) startTargets(ctx context.Context, targets []string, o startOptions
 	if err != nil {
 		return err
 	}
-	return c.finish(ctx, client, c.follow(client.Start(ctx, req)))
+	return c.finish(ctx, client, c.followTo(client.Start(ctx, req), (*progress).sayDone))
 }
 
 // addDefaults names the defaults of new apps where they are not gpm's.

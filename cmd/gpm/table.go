@@ -58,6 +58,8 @@ func (t table) draw(w io.Writer, p painter) error {
 	rule(&b, widths, "┌", "┬", "┐")
 	if titles := t.titles(); titles != nil {
 		line(&b, p, titles, widths)
+	}
+	if t.titles() != nil && len(t.rows) > 0 {
 		rule(&b, widths, "├", "┼", "┤")
 	}
 	for _, row := range t.rows {

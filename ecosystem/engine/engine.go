@@ -35,7 +35,7 @@ const (
 var errHeap = errors.New("it needs too much memory")
 
 // Bundle makes a file and its relative imports one CommonJS text with an inline source map.
-func (Engine) Bundle(file string) (string, error) {
+func (Engine) Bundle(_ context.Context, file string) (string, error) {
 	result := api.Build(api.BuildOptions{
 		EntryPoints: []string{file}, Bundle: true, Packages: api.PackagesExternal, Platform: api.PlatformNode, Format: api.FormatCommonJS,
 		Target: api.ES2020, Sourcemap: api.SourceMapInline, AbsWorkingDir: filepath.Dir(file), Outfile: filepath.Join(filepath.Dir(file), "config.js"),

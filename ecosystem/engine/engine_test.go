@@ -110,7 +110,7 @@ func TestMistakes(t *testing.T) {
 		"throw.config.js":   "cannot read throw.config.js:3:8: TypeError: boom",
 		"value.config.js":   "cannot read value.config.js:2:1: it throws words",
 		"reject.config.js":  "cannot read reject.config.js:1:32: Error: later",
-		"never.config.js":   "cannot read never.config.js: it exports a promise that never settles",
+		"never.config.js":   "cannot read never.config.js:1:1: it exports a promise that never settles",
 		"syntax.config.js":  `cannot read syntax.config.js:2:12: SyntaxError: Unexpected "}"`,
 		"type.config.ts":    `cannot read type.config.ts:1:10: SyntaxError: Unexpected "="`,
 		"missing.config.js": "cannot read missing.config.js:2:8: Error: Cannot find module './nowhere'",
@@ -118,8 +118,8 @@ func TestMistakes(t *testing.T) {
 		"exit.config.js":    "cannot read exit.config.js:2:19: it ends the process by itself (exit code 3)",
 		"deep.config.js":    "cannot read deep.config.js:2:24: RangeError: Maximum call stack size exceeded",
 		"lib.config.js":     "cannot read lib.config.js: lib.js:3:15: ReferenceError: undefinedThing is not defined",
-		"data.config.js":    "cannot read data.config.js: SyntaxError: bad.json is no JSON: unexpected end of JSON input",
-		"cyclic.config.js":  `cannot read cyclic.config.js: app "x": env must be an object or a string of KEY=VALUE words, not a reference to an object around it`,
+		"data.config.js":    "cannot read data.config.js:1:1: SyntaxError: bad.json is no JSON: unexpected end of JSON input",
+		"cyclic.config.js":  `cannot read cyclic.config.js:1:1: app "x": env must be an object or a string of KEY=VALUE words, not a reference to an object around it`,
 		"func.config.js":    `cannot read func.config.js:1:21: script must be a string, not a function`,
 	} {
 		_, err := load(t, root, name)

@@ -1,0 +1,4 @@
+module.exports = { apps: [
+  { name: "web", script: "a.js" },
+  { script: "web.js" },
+] };
