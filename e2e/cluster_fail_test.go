@@ -6,6 +6,8 @@ import (
 	"bufio"
 	"fmt"
 	"net"
+	"net/http"
+	"os"
 	"os/exec"
 	"strings"
 	"syscall"
@@ -106,23 +108,30 @@ func (h *home) nodes() []string {
 	return strings.Fields(string(out))
 }
 
-// TestClusterBalance: two workers get about the same.
+// TestClusterBalance: 64 connections that stay open are shared evenly by two workers, as exactly as the user's rights
+// allow.
 func TestClusterBalance(t *testing.T) {
 	needNode(t)
 	h := newHome(t)
 	port := h.startWeb(2)
 	got := map[string]int{}
-	for range 1000 {
-		pid, err := ask(t.Context(), fresh, port, "/")
+	for range 64 {
+		one := &http.Client{Transport: &http.Transport{}, Timeout: hang}
+		defer one.CloseIdleConnections()
+		pid, err := ask(t.Context(), one, port, "/")
 		if err != nil {
 			t.Fatal(err)
 		}
 		got[pid]++
 	}
 	t.Logf("%v", got)
+	least := 29 // 45 %
+	if os.Getuid() != 0 {
+		least = 16 // at random
+	}
 	for pid, n := range got {
-		if n < 430 {
-			t.Errorf("worker %s answered %d of 1000", pid, n)
+		if n < least || len(got) != 2 {
+			t.Errorf("worker %s has %d of 64", pid, n)
 		}
 	}
 }

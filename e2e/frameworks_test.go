@@ -51,7 +51,7 @@ func TestFrameworks(t *testing.T) {
 			port := freePort(t)
 			h.write("web.js", code, 0o644)
 			h.must("start", "web.js", "-i", "2", "--env", "PORT="+port, "--env", "NODE_PATH="+modules)
-			h.until("both serve", 30*time.Second, func() bool { return len(h.servers8(port)) == 2 })
+			h.until("both serve", hang, func() bool { return len(h.servers8(port)) == 2 })
 			tr := startTraffic(port)
 			h.must("reload", "web")
 			kill(t, h.daemon().PID)
@@ -89,7 +89,7 @@ func TestSocketIO(t *testing.T) {
 	h.write("chat.js", chat, 0o644)
 	clients := h.write("chatters.js", chatters, 0o644)
 	h.must("start", "chat.js", "-i", "3", "--sticky", "ip", "--env", "PORT="+port, "--env", "NODE_PATH="+modules)
-	h.until("it answers", 30*time.Second, func() bool { return h.polls(port) })
+	h.until("it answers", hang, func() bool { return h.polls(port) })
 	talk := func() {
 		t.Helper()
 		cmd := exec.CommandContext(t.Context(), "node", clients)
@@ -140,7 +140,7 @@ func TestLastingConnections(t *testing.T) {
 	script := h.write("holders.js", holders, 0o644)
 	const grace = 3 * time.Second
 	h.must("start", "web.js", "-i", "1", "--kill-timeout", grace.String(), "--env", "PORT="+port, "--env", "PORT2="+port2, "--env", "NODE_PATH="+modules)
-	h.until("it answers", 30*time.Second, func() bool { return len(h.servers8(port)) == 1 })
+	h.until("it answers", hang, func() bool { return len(h.servers8(port)) == 1 })
 	said := filepath.Join(h.cwd, "said")
 	out, err := os.Create(said)
 	if err != nil {
@@ -154,7 +154,7 @@ func TestLastingConnections(t *testing.T) {
 		t.Fatal(err)
 	}
 	read := func() string { b, _ := os.ReadFile(said); return string(b) }
-	h.until("both are open", 30*time.Second, func() bool { return strings.Count(read(), "open") == 2 })
+	h.until("both are open", hang, func() bool { return strings.Count(read(), "open") == 2 })
 	began := time.Now()
 	h.must("reload", "web")
 	took := time.Since(began)
@@ -197,7 +197,7 @@ require('https').createServer({ key: fs.readFileSync('key.pem'), cert: fs.readFi
 	}}
 	client := &http.Client{Transport: transport, Timeout: 30 * time.Second}
 	askTLS := func() (pid string, resumed bool, err error) { return askHTTPS(t.Context(), client, port) }
-	h.until("it answers", 30*time.Second, func() bool { _, _, err := askTLS(); return err == nil })
+	h.until("it answers", hang, func() bool { _, _, err := askTLS(); return err == nil })
 	for _, between := range []func(){func() {}, func() { h.must("reload", "web") }, func() { kill(t, h.daemon().PID); h.must("reload", "web") }} {
 		between()
 		pids := map[string]bool{}

@@ -5,7 +5,6 @@ package e2e
 import (
 	"os"
 	"testing"
-	"time"
 
 	"gpm/app"
 	"gpm/testprog/install"
@@ -47,7 +46,7 @@ func TestOtherRuntimes(t *testing.T) {
 			port := freePort(t)
 			h.write(c.file, c.code, 0o644)
 			h.must(append([]string{"start", c.file, "-i", "2", "--name", "web", "--env", "PORT=" + port}, c.args...)...)
-			h.until("both serve", 30*time.Second, func() bool { return len(h.servers8(port)) == 2 })
+			h.until("both serve", hang, func() bool { return len(h.servers8(port)) == 2 })
 			tr := startTraffic(port)
 			for range 2 {
 				before := pidsOf(h.instances("web"))
@@ -58,9 +57,9 @@ func TestOtherRuntimes(t *testing.T) {
 			}
 			tr.checkOnly(t, c.lossless...)
 			kill(t, h.daemon().PID)
-			h.until("both serve again", 30*time.Second, func() bool { return len(h.servers8(port)) == 2 })
+			h.until("both serve again", hang, func() bool { return len(h.servers8(port)) == 2 })
 			kill(t, h.instances("web")[0].PID)
-			h.until("the dead one is replaced", 30*time.Second, func() bool {
+			h.until("the dead one is replaced", hang, func() bool {
 				return h.instances("web")[0].State == app.Online && len(h.servers8(port)) == 2
 			})
 		})
