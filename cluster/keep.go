@@ -201,6 +201,7 @@ func (h *hub) resume() {
 	for _, w := range h.workers {
 		h.listen(w)
 		h.awaitReady(w)
+		h.acceptAgain(w)
 		if w.isUp() {
 			h.ready(w.Ref)
 		}
