@@ -62,7 +62,11 @@ func (c *cli) showList(ctx context.Context, client *ipc.Client, o listOptions) e
 	if o.json {
 		return c.printJSON(list)
 	}
-	return processTable(list, c.screen.width, time.Now()).draw(c.out, c.paint())
+	err = processTable(list, c.screen.width, time.Now()).draw(c.out, c.paint())
+	if err != nil || !c.screen.terminal {
+		return err
+	}
+	return c.printHost(ctx, client)
 }
 
 func sortedList(ctx context.Context, client *ipc.Client, o listOptions) ([]app.Status, error) {
