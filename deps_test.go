@@ -42,7 +42,7 @@ var arrows = map[string][]string{
 	"static":    {"app"},
 	"deploy":    {"app"},
 	"daemon":    {"agent", "app", "cluster", "errand", "ipc", "ipc/frame", "launch", "logs", "master", "metrics", "pm2", "probe", "proc", "schedule", "store", "watch"},
-	"cmd/gpm":   {"app", "cluster/sockets", "deploy", "ecosystem", "ecosystem/engine", "ipc", "pm2", "static", "daemon", "master"},
+	"cmd/gpm":   {"app", "cluster/sockets", "deploy", "ecosystem", "ecosystem/engine", "ipc", "pm2", "static", "daemon", "master", "store"},
 
 	"ecosystem/engine": {"ecosystem"},
 	"cmd/gpm-engine":   {"ecosystem", "ecosystem/engine"},

@@ -21,6 +21,7 @@ const (
 	EventHung     EventKind = "hung"        // its event loop did not turn; Lines is where
 	EventReload   EventKind = "reload"      // a replacement took over, or could not: Reason
 	EventPort     EventKind = "port in use" // what it wants to listen on belongs to another program: Reason
+	EventUpgrade  EventKind = "upgrade"     // gpm itself becomes another version, or could not: Reason; ID is -1
 	EventDaemonUp EventKind = "daemon up"   // a daemon took over; ID is -1
 	EventDaemonDn EventKind = "daemon down" // it ended in good order; ID is -1
 )

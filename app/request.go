@@ -111,6 +111,8 @@ type DaemonStatus struct {
 	Cgroup    string    `json:"cgroup,omitempty"`
 	Schema    int       `json:"schema"` // of the database
 	Warnings  []string  `json:"warnings,omitempty"`
+	// RolledBack is why the last upgrade failed, when this daemon was started because of that.
+	RolledBack string `json:"rolled_back,omitempty"`
 }
 
 // LogStream names where a line came from.

@@ -17,6 +17,7 @@ func (d *Daemon) routes() []ipc.Route {
 		{Pattern: "GET /v1/daemon", Handler: ipc.Handle(d.getStatus)},
 		{Pattern: "POST /v1/daemon/kill", Handler: ipc.Stream(d.postKill)},
 		{Pattern: "GET /v1/host", Handler: ipc.Handle(d.getHost)},
+		{Pattern: "POST /v1/daemon/upgrade", Handler: ipc.Handle(d.postUpgrade)},
 		{Pattern: "GET /v1/processes", Handler: ipc.Handle(d.getProcesses)},
 		{Pattern: "GET /v1/details", Handler: ipc.Handle(d.getDetails)},
 		{Pattern: "POST /v1/start", Handler: ipc.Stream(d.postStart)},
@@ -43,7 +44,8 @@ func (d *Daemon) getStatus(ctx context.Context, _ ipc.None) (app.DaemonStatus, e
 	st := app.DaemonStatus{
 		Version: app.Version, PID: os.Getpid(), MasterPID: d.cfg.Host.PID(), Home: d.cfg.Home, Started: d.cfg.Started,
 		MasterUp: d.reign.Began, Restarts: d.reign.Daemons - 1,
-		Processes: len(all), Cgroup: d.cgroups.Dir(), Schema: d.db.Schema(), Warnings: d.warnings(),
+		Processes: len(all), Cgroup: d.cgroups.Dir(), Schema: store.Schema(), Warnings: d.warnings(),
+		RolledBack: d.upgrade.rolledBack,
 	}
 	for _, in := range all {
 		if in.member.Status().State == app.Online {

@@ -7,8 +7,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -48,8 +46,8 @@ type Daemon struct {
 	reign     reign
 	trouble   logTrouble
 	bus       bus
-	self      string        // this program
-	agent     string        // path of the script that is preloaded into Node; "" when it cannot be
+	agent     string // path of the script that is preloaded into Node; "" when it cannot be
+	upgrade   upgrade
 	killed    chan struct{} // gets a token when the kill command has stopped everything
 }
 
@@ -82,23 +80,19 @@ func Run(ctx context.Context, cfg Config) error {
 
 func open(cfg Config) (*Daemon, error) {
 	d := &Daemon{
-		cfg: cfg, hash: proc.HomeHash(cfg.Home), killed: make(chan struct{}, 1), sampler: metrics.New(), trouble: newLogTrouble(),
+		cfg: cfg, hash: proc.HomeHash(cfg.Home), killed: make(chan struct{}, 1), upgrade: newUpgrade(), sampler: metrics.New(), trouble: newLogTrouble(),
 		tools: tools{exits: proc.NewWatcher(cfg.Host.Exits()), trees: proc.NewTrees(cfg.Host.PID())},
 	}
 	d.apps.apps = map[uint64]*application{}
 	d.upkeep = newUpkeep(d)
 	var err error
 	flushed := func(upTo uint64) { d.journal.Flushed(upTo) }
-	d.db, err = store.Open(filepath.Join(cfg.Home, "gpm.db"), store.Options{Timeout: lockWait, Flushed: flushed})
-	if err != nil {
+	if d.db, err = d.openStore(store.Options{Timeout: lockWait, Flushed: flushed}); err != nil {
 		return nil, err
 	}
 	d.journal = newJournal(d.db, cfg.Host, cfg.Log)
 	if d.pump, err = logs.NewPump(logs.Options{Log: cfg.Log, Quota: logs.DefaultQuota, OnTrouble: d.trouble.say}); err != nil {
 		return nil, errors.Join(err, d.db.Close())
-	}
-	if d.self, err = os.Executable(); err != nil {
-		return nil, errors.Join(err, d.pump.Close(), d.db.Close())
 	}
 	if d.agent, err = agent.Install(cfg.Home); err != nil {
 		cfg.Log.Warn("Node apps run without the agent", "err", err)
@@ -134,12 +128,16 @@ func (d *Daemon) run(ctx context.Context) error {
 		d.cfg.Healthy(d.healthy)
 	}
 	d.journal.Event(app.Event{Kind: app.EventDaemonUp, ID: -1, Reason: "version " + app.Version})
+	d.noteRollback()
 	parts.Go(func() { d.trouble.record(ctx, d.journal) })
 	endUpkeep := d.upkeep.begin(ctx)
 	defer endUpkeep()
 	d.dropIn(true)
 	parts.Go(func() { d.servePM2(ctx) })
 	parts.Go(func() { failed <- ipc.Serve(ctx, listener, d.routes(), d.cfg.Log) })
+	if err := d.cfg.Host.Serving(ctx); err != nil {
+		return err
+	}
 	select {
 	case err := <-failed:
 		return err
@@ -153,6 +151,8 @@ func (d *Daemon) run(ctx context.Context) error {
 		if err := d.stopAll(byShutdown, func(app.Progress) error { return nil }); err != nil {
 			return err
 		}
+	case <-d.upgrade.ready:
+		return nil
 	case <-d.killed:
 	}
 	return d.end(stop)

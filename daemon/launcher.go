@@ -124,7 +124,7 @@ func (l *launcher) spawn(ctx context.Context, ref cluster.Ref, s master.Spawn, n
 		s.Files, s.Env = gear.Files, gear.Env(s.Env)
 		if len(need.Listen) > 0 { // so that LISTEN_PID is its own
 			s.Argv = append([]string{"gpm", "exec-listen", s.Path}, s.Argv...)
-			s.Path = l.d.self
+			s.Path = master.Self()
 		}
 		sp, err = l.d.cfg.Host.Spawn(ctx, s)
 	}

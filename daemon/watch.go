@@ -24,7 +24,7 @@ func (u *upkeep) watchRule(rec store.App) watch.Rule {
 	if info, err := os.Stat(spec.Script); err == nil && info.Mode().IsRegular() && filepath.IsAbs(spec.Script) {
 		rule.Files = []string{spec.Script}
 	}
-	for _, name := range []string{"logs", "pids", "gpm.db", "daemon.log", "master.log"} {
+	for _, name := range []string{"logs", "pids", databaseName, "daemon.log", "master.log"} {
 		rule.Own = append(rule.Own, filepath.Join(home, name))
 	}
 	for _, in := range rec.Instances {

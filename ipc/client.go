@@ -19,6 +19,8 @@ const (
 	quickCall  = 5 * time.Second
 	listCall   = 15 * time.Second
 	detailCall = 60 * time.Second
+
+	upgradeCall = 90 * time.Second
 )
 
 // Client talks to the daemon of one home. It is safe for concurrent use.
@@ -107,6 +109,11 @@ func (c *Client) Host(ctx context.Context) (app.Host, error) {
 // Kill stops all processes, the daemon and its master.
 func (c *Client) Kill(ctx context.Context) iter.Seq2[app.Progress, error] {
 	return stream[app.Progress](ctx, c, post("/v1/daemon/kill", None{}), "the daemon to stop everything")
+}
+
+// Upgrade makes the daemon check another program and make way for it.
+func (c *Client) Upgrade(ctx context.Context, req app.UpgradeRequest) (app.SelfTest, error) {
+	return exchange(ctx, c, post("/v1/daemon/upgrade", req), wait{"the check of the new program", upgradeCall}, readWhole[app.SelfTest])
 }
 
 // Processes returns what the selectors match, or all.

@@ -50,9 +50,18 @@ type Host interface {
 	Stopping() <-chan struct{}
 	// Shutdown ends the master after the daemon has ended: children must be released before.
 	Shutdown(ctx context.Context) error
+	// Serving says that the calling daemon has taken over. One that comes after an Upgrade has to, in time.
+	Serving(ctx context.Context) error
+	// Upgrade makes the master become the program at path, in place, once the calling daemon has ended. When
+	// that fails, or no daemon of that program comes to serve, the present one goes on and its daemon
+	// finds the reason as the note [RollbackNote].
+	Upgrade(ctx context.Context, path string) error
 	// PID is the master's process id; children that lost their parent become its children.
 	PID() int
 }
+
+// RollbackNote is the note by which a daemon learns that an upgrade has failed.
+const RollbackNote = "rollback"
 
 // Spawn says what to execute, in the words of execve(2). Nothing is looked up.
 type Spawn struct {

@@ -27,6 +27,12 @@ func TestMain(m *testing.M) {
 		_ = Trampoline(os.Args[2:])
 		os.Exit(1)
 	}
+	if len(os.Args) > 2 && os.Args[2] == "--check" {
+		if CheckTable() != nil {
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	words := strings.Fields(os.Getenv(childVar))
 	if len(words) == 0 {
 		inheritNothing() // whatever runs the tests may have left something open

@@ -1,6 +1,7 @@
 package master
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -32,6 +34,10 @@ func masterProgram() {
 		panic(err)
 	}
 	exe, _ := os.Executable()
+	resume := 0
+	if at := slices.Index(os.Args, "--resume"); at > 0 {
+		fmt.Sscanf(os.Args[at+1], "%d:", &resume)
+	}
 	err := Run(context.Background(), Config{
 		Home:       c.Dir,
 		Daemon:     Command{Path: exe, Argv: []string{"gpm", "daemon"}, Env: []string{childVar + "=daemon " + c.Daemon, noRaceWait}, Dir: "/"},
@@ -40,6 +46,8 @@ func masterProgram() {
 		Heartbeat:  c.Heartbeat,
 		Log:        slog.New(slog.NewTextHandler(os.Stderr, nil)),
 		maxDelay:   20 * time.Millisecond,
+		probation:  time.Second,
+		Argv:       []string{"test", "master"}, Resume: resume,
 	})
 	switch {
 	case errors.Is(err, ErrAlreadyRunning):
@@ -110,6 +118,18 @@ func (k *keeper) run(children []string) int {
 			return 96
 		}
 	}
+	list, _ := k.link.List(context.Background())
+	k.publish("rollback", string(list.Notes[RollbackNote]))
+	if mode, err := os.ReadFile(filepath.Join(k.dir, "next-daemon")); err == nil && k.resumed() { // that of an upgrade
+		if string(mode) == "hangs" {
+			waitForSignal()
+		}
+		return 7
+	}
+	if err := k.link.Serving(context.Background()); err != nil {
+		fmt.Println(err)
+		return 94
+	}
 	k.publish("master", strconv.Itoa(k.link.PID()))
 	start, _ := startTime(os.Getpid())
 	k.publish("daemon", fmt.Sprint(os.Getpid(), " ", start))
@@ -174,10 +194,31 @@ func splice(from *os.File, name string) {
 	}
 }
 
+// resumed says that the master was executed again, and did not go back to the program before.
+func (k *keeper) resumed() bool {
+	line, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", k.link.PID()))
+	list, _ := k.link.List(context.Background())
+	return bytes.Contains(line, []byte("--resume")) && list.Notes[RollbackNote] == nil
+}
+
 func (k *keeper) loop() int {
 	ctx := context.Background()
+	asked := time.NewTicker(time.Millisecond)
+	defer asked.Stop()
 	for {
 		select {
+		case <-asked.C:
+			name := filepath.Join(k.dir, "upgrade")
+			program, err := os.ReadFile(name)
+			if err != nil {
+				continue
+			}
+			os.Remove(name)
+			if err := k.link.Upgrade(ctx, string(program)); err != nil {
+				fmt.Println(err)
+				return 93
+			}
+			return 0
 		case e, ok := <-k.link.Exits():
 			if !ok {
 				return 1

@@ -274,6 +274,14 @@ func (l *Link) Shutdown(ctx context.Context) error {
 	return l.do(ctx, request{Op: opShutdown})
 }
 
+// Serving implements [Host].
+func (l *Link) Serving(ctx context.Context) error { return l.do(ctx, request{Op: opServing}) }
+
+// Upgrade implements [Host].
+func (l *Link) Upgrade(ctx context.Context, path string) error {
+	return l.do(ctx, request{Op: opUpgrade, Key: path})
+}
+
 // Exits implements [Host].
 func (l *Link) Exits() <-chan Exit { return l.exits.c }
 

@@ -22,6 +22,7 @@ type daemonEnd struct {
 	exit Exit
 	err  error // it could not be started
 	up   time.Duration
+	late bool // it was killed, for it did not come to serve
 }
 
 // facts are what else matters for what comes next.

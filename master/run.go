@@ -14,7 +14,13 @@ type Config struct {
 	Heartbeat  time.Duration // between pings; 0: 5 s
 	Log        *slog.Logger  // nil: silent
 
-	maxDelay time.Duration // tests: bound on the back-off; 0: none
+	// How to go on as another program, see [Host.Upgrade].
+	Argv   []string // how this master was called, less --resume
+	Lock   int      // a descriptor that it must have too
+	Resume int      // the descriptor of a table that this one goes on with; 0 = none
+
+	maxDelay  time.Duration // tests: bound on the back-off; 0: none
+	probation time.Duration // tests: for the first daemon of another program to serve; 0: the usual
 }
 
 // Command is how to start the daemon, in the words of execve(2).

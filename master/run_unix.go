@@ -3,6 +3,7 @@
 package master
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -61,6 +63,11 @@ func Run(ctx context.Context, cfg Config) error {
 		return err
 	}
 	defer table.Close()
+	if cfg.Resume > 0 {
+		if err := table.resume(cfg.Resume); err != nil {
+			return err
+		}
+	}
 	m := &master{cfg, table}
 	stop := m.listen(ctx)
 	defer stop()
@@ -113,6 +120,9 @@ func (m *master) supervise() error {
 	var r restarts
 	for {
 		end := m.runDaemon()
+		if m.turn(end) {
+			continue
+		}
 		act, delay, err := r.next(end, m.facts())
 		switch act {
 		case finish:
@@ -145,13 +155,21 @@ func (m *master) runDaemon() daemonEnd {
 	if err != nil {
 		return daemonEnd{err: err}
 	}
+	var late atomic.Bool
+	limit := time.AfterFunc(cmp.Or(m.cfg.probation, probation), func() {
+		if m.table.onProbation() {
+			late.Store(true)
+			m.kill(d)
+		}
+	})
+	defer limit.Stop()
 	served := make(chan error, 1)
 	go func() { served <- Serve(context.Background(), conn, m.table, m.cfg.Heartbeat) }()
 	exit := m.waitDaemon(d, conn, served)
 	m.table.mu.Lock()
 	m.table.forget(d)
 	m.table.mu.Unlock()
-	return daemonEnd{exit: exit, up: time.Since(begin)}
+	return daemonEnd{exit: exit, up: time.Since(begin), late: late.Load()}
 }
 
 // waitDaemon waits until a daemon has ended and the last it asked for is done.
@@ -207,13 +225,22 @@ func (m *master) startDaemon() (*child, *frame.Conn, error) {
 	defer unix.Close(theirs)
 	c := m.cfg.Daemon
 	l := &launch{Spawn: Spawn{Path: c.Path, Argv: c.Argv, Env: c.Env, Dir: c.Dir}, files: []int{null, out, out, theirs}}
-	d := &child{daemon: make(chan Exit, 1)}
-	if err := m.table.fork(d, l); err != nil {
+	d, err := m.start(l)
+	if err != nil {
 		conn.Close()
 		return nil, nil, err
 	}
-	m.table.begin(d)
 	return d, conn, nil
+}
+
+// start starts a process of our own, whose exit goes to nobody else.
+func (m *master) start(l *launch) (*child, error) {
+	c := &child{daemon: make(chan Exit, 1)}
+	if err := m.table.fork(c, l); err != nil {
+		return nil, err
+	}
+	m.table.begin(c)
+	return c, nil
 }
 
 // endChildren ends all children without a daemon's help: politely, then not.

@@ -138,6 +138,10 @@ func (s *server) handle(r request, fds []int) reply {
 		return failed(t.Drop(ctx, r.Names...))
 	case opNote:
 		return failed(t.Note(ctx, r.Notes))
+	case opServing:
+		return failed(t.Serving(ctx))
+	case opUpgrade:
+		return failed(t.Upgrade(ctx, r.Key))
 	case opShutdown:
 		return failed(t.Shutdown(ctx))
 	}

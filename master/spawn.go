@@ -250,7 +250,10 @@ func (t *Table) ownOnce(c *child, p process) error {
 // begin lets a child that runs its program be seen, and watches it.
 func (t *Table) begin(c *child) {
 	t.mu.Lock()
-	c.phase, c.started = running, time.Now()
+	c.phase = running
+	if c.started.IsZero() {
+		c.started = time.Now()
+	}
 	err := t.watch.add(&c.proc)
 	lookNow := err != nil || !c.proc.watched() // it may have ended before we watched
 	t.mu.Unlock()

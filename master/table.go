@@ -44,7 +44,14 @@ type Table struct {
 	notes    map[string][]byte
 	queues   []*exitQueue
 	seq      uint64 // counts exits
+	images   images
 	signals  lifeSignals
+}
+
+// images are descriptors of programs to become; 0 means none.
+type images struct {
+	next   int // when the daemon has ended
+	before int // when no daemon comes to serve
 }
 
 // lifeSignals are the one-time signals in the life of a master.
@@ -233,6 +240,22 @@ func (t *Table) Drop(_ context.Context, names ...string) error {
 func (t *Table) Exits() <-chan Exit {
 	t.exits.Do(func() { t.signals.exits = t.subscribe() })
 	return t.signals.exits.c
+}
+
+// Serving implements [Host].
+func (t *Table) Serving(context.Context) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	closeFDs(t.images.before)
+	t.images.before = 0
+	return nil
+}
+
+// onProbation says that the daemon has to show first that it can serve.
+func (t *Table) onProbation() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.images.before > 0
 }
 
 // Stopping implements [Host].

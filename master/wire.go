@@ -24,6 +24,8 @@ const (
 	opDrop     op = "drop"
 	opNote     op = "note"
 	opShutdown op = "shutdown"
+	opServing  op = "serving"
+	opUpgrade  op = "upgrade"
 	opPong     op = "pong"
 )
 

@@ -60,7 +60,7 @@ func TestCalls(t *testing.T) {
 		{"msgProcess", []any{map[string]any{"name": "q", "msg": "m"}}, `{"process_count":0,"success":true}`},
 		{"monitor", []any{0}, "pm2.io is not supported"},
 		{"getMonitorData", nil, "[]"},
-		{"getSystemData", nil, "{}"},
+		{"getSystemData", nil, `{"CPU Usage":{"value":12.3,"type":"metric","unit":"%","historic":true},`},
 	} {
 		got, err := c.Call(t.Context(), step.method, step.args...)
 		text := string(got)

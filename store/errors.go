@@ -18,6 +18,8 @@ func (e newerSchema) Error() string {
 	return fmt.Sprintf("its schema version is %d, and this gpm knows versions up to %d", e.found, e.known)
 }
 
+func (newerSchema) Is(target error) bool { return target == ErrNewer }
+
 // openError turns what Open met into a sentence that names the file.
 func openError(path string, err error) error {
 	newer, isNewer := errors.AsType[newerSchema](err)

@@ -57,7 +57,7 @@ func (db *DB) migrate(steps []migration) error {
 		return err
 	}
 	return db.bolt.Update(func(tx *bbolt.Tx) error {
-		if err := tx.CopyFile(fmt.Sprintf("%s.schema-%d", db.path, version), fileMode); err != nil {
+		if err := tx.CopyFile(backupOf(db.path, version), fileMode); err != nil {
 			return fmt.Errorf("cannot keep a copy before the migration: %w", err)
 		}
 		return apply(tx, steps, version)

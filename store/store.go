@@ -100,7 +100,7 @@ func (db *DB) prepare(steps []migration) error {
 }
 
 // Schema is the schema version that this program writes.
-func (db *DB) Schema() int { return len(migrations) }
+func Schema() int { return len(migrations) }
 
 // Path returns the file's path as given to Open.
 func (db *DB) Path() string { return db.path }

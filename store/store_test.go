@@ -285,6 +285,33 @@ func TestMigrationKeepsACopy(t *testing.T) {
 	}
 }
 
+func TestRestoreUndoesAMigration(t *testing.T) {
+	path := testPath(t)
+	db := mustOpen(t, path, Options{})
+	if err := db.Put(testApp(7)); err != nil {
+		t.Fatal(err)
+	}
+	db.Close()
+	if err := Restore(path); err == nil {
+		t.Error("there was nothing to restore")
+	}
+	add := func(tx *bbolt.Tx) error { return (&Tx{b: tx}).Put(testApp(8)) }
+	db, err := open(path, Options{}, []migration{createBuckets, add})
+	if err != nil {
+		t.Fatal(err)
+	}
+	db.Close()
+	if _, err := Open(path, Options{}); !errors.Is(err, ErrNewer) {
+		t.Fatalf("the migrated file: %v", err)
+	}
+	if err := Restore(path); err != nil {
+		t.Fatal(err)
+	}
+	if got := mustApps(t, mustOpen(t, path, Options{})); len(got) != 1 || got[0].Key != 7 {
+		t.Errorf("restored %+v", got)
+	}
+}
+
 func TestRacingCreators(t *testing.T) {
 	path := testPath(t)
 	var wg sync.WaitGroup

@@ -44,7 +44,7 @@ func (c *cli) close() {
 // warnVersion mentions a daemon of another version: what it cannot do, it says itself.
 func (c *cli) warnVersion(v string) {
 	if v != "" && v != app.Version {
-		c.warn("the daemon is of version %s, this command of %s", v, app.Version)
+		c.warn("the daemon is of version %s, this command of %s; %s changes that without restarting anything", v, app.Version, c.command("gpm update"))
 	}
 }
 

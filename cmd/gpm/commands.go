@@ -81,6 +81,7 @@ func commandTable() []command {
 		{"init ecosystem", groupSelf, one(newInitCommand)},
 		{"examples", groupSelf, one(newExamplesCommand)},
 		{"ping", groupSelf, one(newPingCommand)},
+		{"update updatePM2", groupSelf, one(newUpdateCommand)},
 		{"kill", groupSelf, one(newKillCommand)},
 		{"daemon", groupSelf, one(newDaemonCommand)},
 		{"version", groupSelf, one(newVersionCommand)},

@@ -91,7 +91,11 @@ func (c *cli) launch(ctx context.Context, client *ipc.Client, home string, lock 
 	}
 	c.linkLog(home)
 	c.aside("Spawning %s daemon with %s_home=%s", c.role, strings.ToLower(string(c.role)), home)
-	master, err := spawnMaster(home, c.daemonEnv(), lock)
+	exe, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	master, err := spawnMaster(exe, home, c.daemonEnv(), lock)
 	if err != nil {
 		return app.Errorf(app.CodeInternal, "cannot start the daemon of %s: %w", home, err).WithHint("see whether the home can be written to")
 	}

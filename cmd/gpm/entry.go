@@ -15,7 +15,9 @@ import (
 // master should stay small. ok is false for anything that is a command.
 //
 //	gpm master --home H    the parent of every worker
+//	gpm master --check     says whether it could take over the table at its input
 //	gpm daemon --home H    the brain; its master starts it
+//	gpm self-test …        tries itself before an update
 //	gpm exec-worker …      a worker, between fork and exec
 //	gpm exec-listen P …    a worker that is given sockets, before it becomes program P
 //	gpm static-server      a worker that serves files, see gpm serve
@@ -28,6 +30,12 @@ func entry(args []string, stderr io.Writer) (code int, ok bool) {
 		home = args[2]
 	}
 	switch {
+	case args[0] == "self-test" && len(args) == 3 && args[1] == "--database":
+		return exitCode(stderr, selfTest(args[2])), true
+	case args[0] == "master" && len(args) == 2 && args[1] == "--check":
+		return exitCode(stderr, master.CheckTable()), true
+	case args[0] == "master" && len(args) == 5 && args[1] == "--home" && args[3] == "--resume":
+		return exitCode(stderr, resumeMaster(args[2], args[4])), true
 	case args[0] == "master" && home != "":
 		return exitCode(stderr, runMaster(home)), true
 	case args[0] == "daemon" && home != "":

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -15,6 +17,7 @@ import (
 	"gpm/app"
 	"gpm/daemon"
 	"gpm/master"
+	"gpm/store"
 )
 
 // runMaster holds the lock on the home for as long as it lives, see adoptLock.
@@ -27,16 +30,29 @@ func runMaster(home string) error {
 		return app.Errorf(app.CodeConflict, "cannot start a master of %s: one runs already", home)
 	}
 	defer lock.Close()
-	exe, err := os.Executable()
-	if err != nil {
-		return err
+	return beMaster(home, 0, lockNumber(lock))
+}
+
+// resumeMaster goes on where another program of this very process left off. open are two descriptors: of the table, and
+// of the lock.
+func resumeMaster(home, open string) error {
+	var table, lock int
+	if _, err := fmt.Sscanf(open, "%d:%d", &table, &lock); err != nil {
+		return fmt.Errorf("cannot go on with %q: %w", open, err)
 	}
-	err = master.Run(context.Background(), master.Config{
+	return beMaster(home, table, lock)
+}
+
+func beMaster(home string, table, lock int) error {
+	nameProcess()
+	argv := []string{"gpm", "master", "--home", home}
+	err := master.Run(context.Background(), master.Config{
 		Home:       home,
-		Daemon:     master.Command{Path: exe, Argv: []string{"gpm", "daemon", "--home", home}, Env: os.Environ(), Dir: "/"},
+		Daemon:     master.Command{Path: master.Self(), Argv: []string{"gpm", "daemon", "--home", home}, Env: os.Environ(), Dir: "/"},
 		Output:     filepath.Join(home, daemonLog),
-		Trampoline: []string{exe, "exec-worker"},
+		Trampoline: []string{master.Self(), "exec-worker"},
 		Log:        slog.New(slog.NewTextHandler(os.Stderr, nil)),
+		Argv:       argv, Lock: lock, Resume: table,
 	})
 	if errors.Is(err, errors.ErrUnsupported) {
 		return runAlone(home)
@@ -66,6 +82,7 @@ const smallHeap = 50
 func runDaemon(home string) error {
 	started := time.Now()
 	debug.SetGCPercent(smallHeap)
+	nameProcess()
 	conn, err := master.Inherited()
 	if err != nil {
 		return err
@@ -97,11 +114,25 @@ func succeed(home string) error {
 		return err
 	}
 	defer lock.Close()
-	p, err := spawnMaster(home, os.Environ(), lock)
+	p, err := spawnMaster(master.Self(), home, os.Environ(), lock)
 	if err != nil {
 		return err
 	}
 	return p.Release()
+}
+
+// selfTest opens a copy of a database, and with that migrates it, and prints what a daemon has to know before it makes
+// way for this program.
+func selfTest(database string) error {
+	db, err := store.Open(database, store.Options{})
+	if err != nil {
+		return err
+	}
+	_, err = db.Apps()
+	if err := errors.Join(err, db.Close()); err != nil {
+		return err
+	}
+	return json.NewEncoder(os.Stdout).Encode(app.SelfTest{Version: app.Version, Schema: store.Schema(), Tables: master.ReadableTables()})
 }
 
 func execWorker(args []string) error { return master.Trampoline(args) }

@@ -12,6 +12,9 @@ import (
 	"gpm/pm2"
 )
 
+// databaseName is the store's file in a home.
+const databaseName = "gpm.db"
+
 // home returns the absolute path of the home: --home, GPM_HOME or ~/.gpm.
 func (c *cli) home() (string, error) {
 	dir := c.homeFlag
@@ -64,12 +67,8 @@ func homeError(home string, err error) error {
 		WithHint("set GPM_HOME or --home to a directory of your own")
 }
 
-// spawnMaster starts a master that is independent of us, and hands the lock on the home on to it.
-func spawnMaster(home string, env []string, lock io.Closer) (*os.Process, error) {
-	exe, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
+// spawnMaster starts a program as a master that is independent of us, and hands the lock on the home on to it.
+func spawnMaster(exe, home string, env []string, lock io.Closer) (*os.Process, error) {
 	log, err := os.OpenFile(filepath.Join(home, masterLog), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, err

@@ -61,6 +61,15 @@ func adoptLock(home string) (lock io.Closer, ok bool, err error) {
 	return os.NewFile(inheritedLock, home), true, nil
 }
 
+// lockNumber is the descriptor of a lock.
+func lockNumber(lock io.Closer) int {
+	dir, ok := lock.(*os.File)
+	if !ok {
+		return 0
+	}
+	return int(dir.Fd())
+}
+
 // detach gives a master a session of its own, without the terminal, and the lock.
 func detach(cmd *exec.Cmd, lock io.Closer) {
 	cmd.Dir = "/"

@@ -58,6 +58,9 @@ func openMutex(home string) (h windows.Handle, existed bool, err error) {
 	return h, false, err
 }
 
+// lockNumber is 0: a lock is not a descriptor here.
+func lockNumber(io.Closer) int { return 0 }
+
 // detach gives a master no console. It opens the lock by its name.
 func detach(cmd *exec.Cmd, _ io.Closer) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{CreationFlags: windows.DETACHED_PROCESS | windows.CREATE_NEW_PROCESS_GROUP}

@@ -121,7 +121,7 @@ func (c *cli) claimHome() error {
 			WithHint("give gpm runtime a home of its own with --home or GPM_HOME")
 	}
 	defer lock.Close()
-	mark, database := filepath.Join(home, runtimeMark), filepath.Join(home, "gpm.db")
+	mark, database := filepath.Join(home, runtimeMark), filepath.Join(home, databaseName)
 	if exists(database) && !exists(mark) {
 		return app.Errorf(app.CodeConflict, "cannot use %s: it holds the apps of a daemon", home).
 			WithHint("give gpm runtime a home of its own with --home or GPM_HOME")

@@ -157,7 +157,7 @@ func TestOtherVersionIsMentioned(t *testing.T) {
 	for _, v := range []string{"0.0.9", app.Version, ""} {
 		c.warnVersion(v)
 	}
-	if errOut.String() != "[gpm][WARN] the daemon is of version 0.0.9, this command of "+app.Version+"\n" {
+	if errOut.String() != "[gpm][WARN] the daemon is of version 0.0.9, this command of "+app.Version+"; gpm update changes that without restarting anything\n" {
 		t.Errorf("%q", errOut)
 	}
 }
