@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"os"
 	"slices"
 	"sync"
 
@@ -42,7 +43,14 @@ func (b backend) NotifyKill() { b.tell(pm2.TopicKill, pm2.KillEvent()) }
 func (b backend) Start(ctx context.Context, c pm2.Config) ([]pm2.Process, error) {
 	wanted := wantedOf([]pm2.Config{c})[0]
 	wanted.spec.Instances, wanted.goals = max(1, c.Spec.Instances), nil
-	var err error
+	defaults, missing, err := pm2.Defaults(os.Getenv)
+	if err != nil {
+		return nil, err
+	}
+	for field := range c.Set {
+		delete(missing, field)
+	}
+	wanted.spec = app.Merge(wanted.spec, defaults, missing)
 	if wanted.spec, err = b.d.startable(wanted.spec, false); err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -197,5 +198,19 @@ func TestSlowSubscriberLosesAlone(t *testing.T) {
 	}
 	if n := b.Stats().Dropped; n == 0 || n > events {
 		t.Errorf("%d events were dropped", n)
+	}
+}
+
+// TestPageNamesTheMethods keeps docs/pm2.md equal to the table of methods.
+func TestPageNamesTheMethods(t *testing.T) {
+	page, err := os.ReadFile("../docs/pm2.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, wire, _ := strings.Cut(string(page), "\n## Wire\n")
+	for _, m := range methods() {
+		if !strings.Contains(wire, "`"+m.name+"`") {
+			t.Errorf("docs/pm2.md does not mention %s", m.name)
+		}
 	}
 }

@@ -97,7 +97,7 @@ func runDaemon(home string) error {
 	defer stop()
 	err = daemon.Run(ctx, daemon.Config{
 		Home: home, Host: link, Started: started, DropIn: os.Getenv(dropInVariable) != "",
-		Log:     slog.New(slog.NewTextHandler(os.Stderr, nil)),
+		Log:     slog.New(daemon.LogHandler(os.Stderr, os.Getenv(dropInVariable) != "")),
 		Healthy: func(f func()) { check.Store(&f) },
 	})
 	err = errors.Join(err, link.Close())
