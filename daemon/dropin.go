@@ -8,14 +8,14 @@ import (
 	"os"
 	"strconv"
 
-	"gpm/logs"
+	"gpm/app"
 )
 
 // LogHandler writes the daemon's log. As pm2 the times are in the form that PM2_LOG_DATE_FORMAT says.
 func LogHandler(w io.Writer, dropIn bool) slog.Handler {
 	var o slog.HandlerOptions
 	if format := os.Getenv("PM2_LOG_DATE_FORMAT"); dropIn && format != "" {
-		layout := logs.Layout(format)
+		layout := app.Layout(format)
 		o.ReplaceAttr = func(groups []string, a slog.Attr) slog.Attr {
 			if a.Key == slog.TimeKey && len(groups) == 0 {
 				return slog.String(a.Key, a.Value.Time().Format(layout))

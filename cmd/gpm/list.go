@@ -62,9 +62,16 @@ func (c *cli) showList(ctx context.Context, client *ipc.Client, o listOptions) e
 	if o.json {
 		return c.printJSON(list)
 	}
-	err = processTable(list, c.screen.width, time.Now()).draw(c.out, c.paint())
-	if err != nil || !c.screen.terminal {
+	if err := processTable(list, c.screen.width, time.Now()).draw(c.out, c.paint()); err != nil {
 		return err
+	}
+	for _, s := range list {
+		if s.LogTrouble != "" {
+			fmt.Fprintf(c.out, "%s %s(%d) %s\n", c.paint().paint(red, "[LOGS]"), clean(s.Name), s.ID, clean(s.LogTrouble))
+		}
+	}
+	if !c.screen.terminal {
+		return nil
 	}
 	return c.printHost(ctx, client)
 }
