@@ -117,7 +117,7 @@ func TestSystemd(t *testing.T) {
 		}
 	})
 	t.Run("stop gives an app its time", func(t *testing.T) {
-		m.gpm("start", "/usr/local/bin/prog", "--name", "slow", "--kill-timeout", "20000", "--", "slowstop", "3s")
+		m.gpm("start", "/usr/local/bin/prog", "--name", "slow", "--kill-timeout", "20000", "--", "graceful", "5", "3s")
 		m.untilOnline("with the slow one", 4)
 		m.must("systemctl", "stop", unit)
 		if state := m.property(unit, "ActiveState") + " " + m.property(unit, "Result"); state != "inactive success" {

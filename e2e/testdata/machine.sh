@@ -13,9 +13,10 @@ set -eu
 r=$1/r
 mount --make-rprivate /
 mount -t overlay -o "lowerdir=/,upperdir=$1/u,workdir=$1/w" overlay "$r"
-rm -rf "$r"/etc/systemd/system/* "$r"/etc/rc?.d "$r/etc/fstab" "$r/var/lib/systemd/linger"
-mkdir -p "$r/etc/systemd/system/multi-user.target.wants"
-[ ! -d "$1/units" ] || cp -a "$1/units/." "$r/etc/systemd/system/"
+if [ ! -e "$1/booted" ]; then # nothing of this machine's services
+    rm -rf "$r"/etc/systemd/system/* "$r"/etc/rc?.d "$r/etc/fstab" "$r/var/lib/systemd/linger"
+    touch "$1/booted"
+fi
 mount -t proc proc "$r/proc"
 mount -t sysfs -o ro sysfs "$r/sys"
 mount -t cgroup2 cgroup2 "$r/sys/fs/cgroup"
@@ -36,6 +37,4 @@ while :; do
     status=0
     unshare --fork --pid --mount --cgroup --uts --ipc --net --kill-child bash "$dir/boot" "$dir" || status=$?
     [ "$status" -eq 129 ] || exit "$status" # 129 is a reboot
-    rm -rf "$dir/units"
-    cp -a "$dir/u/etc/systemd/system" "$dir/units" # what was enabled
 done
