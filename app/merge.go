@@ -2,6 +2,7 @@ package app
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 )
 
@@ -9,18 +10,22 @@ import (
 // variable by variable, as a restart with a new environment means it.
 func Merge(base, over Spec, set Fields) Spec {
 	out, over := base.Clone(), over.Clone()
-	env := out.Env
+	env, kept := out.Env, out.EnvOver
 	mergeFields(reflect.ValueOf(&out).Elem(), reflect.ValueOf(over), set, "")
 	if set["env"] {
 		out.Env = mergeEnv(env, over.Env)
+		out.EnvOver = slices.Compact(slices.Sorted(slices.Values(append(kept, over.EnvOver...))))
 	}
 	return out
 }
 
+// objects are the fields of a Spec whose parts are set one by one.
+var objects = []string{"policy", "log_rotate", "log", "health"}
+
 func mergeFields(dst, src reflect.Value, set Fields, prefix string) {
 	for i := range dst.NumField() {
 		name, _, _ := strings.Cut(dst.Type().Field(i).Tag.Get("json"), ",")
-		if name == "policy" || name == "log_rotate" {
+		if slices.Contains(objects, name) {
 			mergeFields(dst.Field(i), src.Field(i), set, name+".")
 		} else if set[prefix+name] {
 			dst.Field(i).Set(src.Field(i))

@@ -114,3 +114,9 @@ func runsApp(pid int, script, argument string) (exists, is bool) {
 	line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
 	return err == nil, bytes.Contains(line, []byte("\x00"+script+"\x00")) || string(line) == "sleep\x00"+argument+"\x00"
 }
+
+// commandLine is that of a process, its words separated by spaces.
+func commandLine(pid int) (string, error) {
+	line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	return strings.ReplaceAll(string(line), "\x00", " "), err
+}

@@ -47,6 +47,7 @@ func (d *Daemon) report(a *application, st app.Status, events []app.Event) {
 		events[i].Name = st.Name
 	}
 	d.journal.Record(st, events)
+	d.care.notice(a, st.ID)
 	if !st.State.HasChild() && len(events) > 0 {
 		d.removePID(a.spec(), st.ID)
 	}
@@ -87,6 +88,9 @@ func (l *launcher) Launch(ctx context.Context, seq uint64) (proc.Child, error) {
 		return nil, err
 	}
 	l.app.about.Store(&about{plan.Version, plan.User})
+	if plan, err = plan.WithSecrets(ctx); err != nil {
+		return nil, app.Errorf(app.AsError(err).Code, "cannot start %q: %w", spec.Name, err).WithHint("%s", app.AsError(err).Hint)
+	}
 	spawn := plan.Spawn
 	spawn.Key = childKey(l.id, seq)
 	spawn.Cgroup = l.d.cgroups.Make(spawn.Key)
@@ -196,6 +200,7 @@ func (d *Daemon) gone(a *application, id int) {
 		d.cfg.Log.Error("Cannot remove a deleted process from the store", "id", id, "err", err)
 	}
 	d.journal.Forget(id)
+	d.care.notice(a, id)
 }
 
 // removePID removes a pid file: a number that is nobody's any more misleads.

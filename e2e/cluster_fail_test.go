@@ -66,7 +66,7 @@ func TestClusterDaemonKilled(t *testing.T) {
 			t.Fatal(err)
 		}
 		_ = reloads.Wait() // it fails, or not, as the moment would have it
-		h.until("there are two workers again", 20*time.Second, func() bool {
+		h.until("there are two workers again", hang, func() bool {
 			all := h.instances("web")
 			return len(all) == 2 && all[0].State == app.Online && all[1].State == app.Online && len(h.nodes()) == 2
 		})
@@ -88,7 +88,7 @@ func TestKilledWithinReload(t *testing.T) {
 		settle(t, 200*time.Millisecond+time.Duration(i)*700*time.Millisecond)
 		pid := h.daemon().PID
 		kill(t, pid)
-		h.until("another daemon answers", 10*time.Second, func() bool {
+		h.until("another daemon answers", hang, func() bool {
 			r := h.run("daemon", "status", "--json")
 			return r.code == 0 && !strings.Contains(r.out, fmt.Sprintf(`"pid":%d,`, pid))
 		})
@@ -140,7 +140,7 @@ func TestClusterPortTaken(t *testing.T) {
 	h.write("web.js", webApp, 0o644)
 	h.run("start", "web.js", "-i", "1", "--max-restarts", "1", "--env", "PORT="+port)
 	h.untilState("web", app.Errored)
-	h.until("the error and the holder are recorded", 10*time.Second, func() bool {
+	h.until("the error and the holder are recorded", hang, func() bool {
 		out := h.must("why", "web")
 		return strings.Contains(out, "EADDRINUSE") && strings.Contains(out, "e2e.test")
 	})
@@ -155,7 +155,7 @@ func TestClusterScale(t *testing.T) {
 	for _, change := range []string{"+2", "-3", "4", "-1", "2"} {
 		h.must("scale", "web", change)
 	}
-	h.until("two serve", 10*time.Second, func() bool { return len(h.servers8(port)) == 2 })
+	h.until("two serve", hang, func() bool { return len(h.servers8(port)) == 2 })
 	tr.check(t, 0)
 	all := h.instances("web")
 	if len(all) != 2 || len(h.nodes()) != 2 {
@@ -185,10 +185,10 @@ func TestClusterSecondReload(t *testing.T) {
 	if _, err := bufio.NewReader(out).ReadString('\n'); err != nil { // it has been announced
 		t.Fatal(err)
 	}
-	h.until("the first has begun", 5*time.Second, func() bool { return len(h.nodes()) > 2 })
+	h.until("the first has begun", hang, func() bool { return len(h.nodes()) > 2 })
 	h.fails("a reload of it is under way", "reload", "web")
 	h.must("stop", "web")
-	h.until("nothing runs", 5*time.Second, func() bool { return len(h.nodes()) == 0 })
+	h.until("nothing runs", hang, func() bool { return len(h.nodes()) == 0 })
 	if first.Wait() == nil {
 		t.Error("a reload that was ended by a stop reports success")
 	}

@@ -93,7 +93,7 @@ func TestClusterWorkersKilled(t *testing.T) {
 	port := freePort(t)
 	h.write("web.js", oneByOne, 0o644)
 	h.must("start", "web.js", "-i", "2", "--env", "PORT="+port, "--exp-backoff-restart-delay", "1")
-	h.until("both serve", 30*time.Second, func() bool { return len(h.servers8(port)) == 2 })
+	h.until("both serve", hang, func() bool { return len(h.servers8(port)) == 2 })
 	var s strangers
 	var clients sync.WaitGroup
 	stop := make(chan struct{})
@@ -106,7 +106,7 @@ func TestClusterWorkersKilled(t *testing.T) {
 		st := h.instances("web")[i%2]
 		_, before := s.count()
 		kill(t, st.PID)
-		h.until("it is replaced", 30*time.Second, func() bool {
+		h.until("it is replaced", hang, func() bool {
 			got := h.servers8(port)
 			return len(got) == 2 && got[strconv.Itoa(st.PID)] == 0
 		})

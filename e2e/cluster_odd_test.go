@@ -5,7 +5,6 @@ package e2e
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"gpm/app"
 )
@@ -22,7 +21,7 @@ require('http').createServer((req, res) => {
   res.end(String(process.pid))
 }).listen(`+port+`)`, 0o644)
 	h.must("start", "web.js", "-i", "4", "--hang-limit", "1s")
-	h.until("all serve", 15*time.Second, func() bool { return len(h.servers8(port)) >= 3 })
+	h.until("all serve", hang, func() bool { return len(h.servers8(port)) >= 3 })
 	before := pidsOf(h.instances("web"))
 	done := make(chan error, 1)
 	go func() {
@@ -95,7 +94,7 @@ func TestOddWorkers(t *testing.T) {
 		}
 	}
 	for file, words := range map[string]string{"opens-again": "ten times", "reserved-port": "EADDRNOTAVAIL"} {
-		h.until(file, 10*time.Second, func() bool { return strings.Contains(h.must("logs", file, "--nostream", "--raw", "--out"), words) })
+		h.until(file, hang, func() bool { return strings.Contains(h.must("logs", file, "--nostream", "--raw", "--out"), words) })
 	}
 	h.must("reload", "does-not-listen")
 	h.must("stop", "all")

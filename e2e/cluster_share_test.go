@@ -47,7 +47,7 @@ func TestListenFDs(t *testing.T) {
 	port := freePort(t)
 	h.write("web.py", pythonApp, 0o644)
 	h.must("start", "web.py", "-i", "2", "--listen", "tcp://127.0.0.1:"+port)
-	h.until("both serve", 10*time.Second, func() bool { return len(h.servers8(port)) == 2 })
+	h.until("both serve", hang, func() bool { return len(h.servers8(port)) == 2 })
 	tr := startTraffic(port)
 	for range 3 {
 		before := pidsOf(h.instances("web"))
@@ -99,7 +99,7 @@ func TestClusterMasterKilled(t *testing.T) {
 	port := h.startWeb(2)
 	master := h.daemon().MasterPID
 	kill(t, master)
-	h.until("both serve again", 10*time.Second, func() bool { return len(h.servers8(port)) == 2 })
+	h.until("both serve again", hang, func() bool { return len(h.servers8(port)) == 2 })
 	if n := len(h.nodes()); n != 2 {
 		t.Errorf("%d processes run", n)
 	}
@@ -129,7 +129,7 @@ func TestPackageScripts(t *testing.T) {
 	h.write("web.js", webApp, 0o644)
 	h.write("package.json", `{"scripts":{"start":"PORT=`+port+` node web.js", "shell":"node web.js && true"}}`, 0o644)
 	h.must("start", "npm", "-i", "2", "--name", "web", "--", "start")
-	h.until("both serve", 15*time.Second, func() bool { return len(h.servers8(port)) == 2 })
+	h.until("both serve", hang, func() bool { return len(h.servers8(port)) == 2 })
 	if st := h.instances("web")[0]; st.Mode != app.Cluster {
 		t.Errorf("mode %s", st.Mode)
 	}

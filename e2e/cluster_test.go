@@ -44,7 +44,7 @@ func (h *home) startWebAs(n, answering int, args ...string) string {
 	port := freePort(h.t)
 	path := h.write("web.js", webApp, 0o644)
 	h.must(append([]string{"start", path, "-i", strconv.Itoa(n), "--env", "PORT=" + port}, args...)...)
-	h.until("all workers serve", 15*time.Second, func() bool { return len(h.servers8(port)) == answering })
+	h.until("all workers serve", hang, func() bool { return len(h.servers8(port)) == answering })
 	return port
 }
 

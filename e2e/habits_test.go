@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"gpm/app"
 	"gpm/testprog/leak"
@@ -60,7 +59,7 @@ func TestInstances(t *testing.T) {
 			t.Errorf("instance %d calls itself %q", i, g.Env["NODE_APP_INSTANCE"])
 		}
 	}
-	h.until("both have printed", 10*time.Second, func() bool { return strings.Count(h.outLog("merged"), "\n") == 2 })
+	h.until("both have printed", hang, func() bool { return strings.Count(h.outLog("merged"), "\n") == 2 })
 	h.must("start", progBin, "--name", "elsewhere", "--output", "here.log", "--no-autorestart", "--", "printer", "2", "0")
 	h.untilState("elsewhere", app.Stopped)
 	h.must("start", progBin, "--name", "silent", "--disable-logs", "--no-autorestart", "--", "printer", "2", "0")
@@ -115,7 +114,7 @@ func TestNothingPilesUp(t *testing.T) {
 	}
 	checkDaemon()
 	checkMaster()
-	h.until("no orphan is left", 5*time.Second, func() bool { return children(t, d.MasterPID) <= before })
+	h.until("no orphan is left", hang, func() bool { return children(t, d.MasterPID) <= before })
 	if found, _ := filepath.Glob(filepath.Join(h.dir, "pids", "*")); len(found) > 0 {
 		t.Errorf("pid files are left: %v", found)
 	}

@@ -202,6 +202,10 @@ func (h *home) history(name string) []app.Event {
 	return decode[[]app.Event](h, "why", name, "--json")
 }
 
+// hang is how long a test waits for what takes moments: it only tells waiting from hanging. How long things
+// take is measured by the benchmark, on a machine that does nothing else.
+const hang = time.Minute
+
 // until waits for a condition on the published state.
 func (h *home) until(what string, limit time.Duration, ok func() bool) {
 	h.t.Helper()
@@ -220,7 +224,7 @@ func (h *home) until(what string, limit time.Duration, ok func() bool) {
 func (h *home) untilState(name string, s app.State) app.Status {
 	h.t.Helper()
 	var st app.Status
-	h.until(fmt.Sprintf("%s is %s", name, s), 10*time.Second, func() bool {
+	h.until(fmt.Sprintf("%s is %s", name, s), hang, func() bool {
 		st = h.status(name)
 		return st.State == s
 	})

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
-	"time"
 
 	"gpm/app"
 )
@@ -29,7 +28,7 @@ func TestInspect(t *testing.T) {
 	script := h.write("app.cjs", inspected, 0o644)
 	h.must("start", script, "-i", "2", "--hang-limit", "1s")
 	h.must("start", "sleep 1000", "--name", "other")
-	h.until("modules are loaded", 30*time.Second, func() bool {
+	h.until("modules are loaded", hang, func() bool {
 		return slices.Equal(lines(h.must("modules", "app")), []string{script, common, module})
 	})
 	pids := h.pids("app")
@@ -41,7 +40,7 @@ func TestInspect(t *testing.T) {
 	h.fails("2 processes into one file", "heap", "app", "-o", snapshot+"2")
 
 	// All of the Node processes among those that are named.
-	h.until("both workers are seen at work", time.Minute, func() bool {
+	h.until("both workers are seen at work", hang, func() bool {
 		busy := 0
 		for r := range decodeLines[app.Inspected](h, "profile", "all", "--cpu", "300ms", "--json") {
 			if readCPUProfile(t, r.File) {

@@ -40,7 +40,7 @@ func (h *home) intents() map[string]app.State {
 // checkIntents fails unless everything is as it was wanted, with new processes.
 func (h *home) checkIntents(want map[string]app.State, before map[string]int) {
 	h.t.Helper()
-	h.until("what is wanted up is online", 5*time.Second, func() bool {
+	h.until("what is wanted up is online", hang, func() bool {
 		return len(pids(h.list(), "up")) == 2 && !slices.ContainsFunc(h.instances("up"), func(st app.Status) bool { return st.State != app.Online })
 	})
 	list := h.list()
@@ -127,13 +127,13 @@ func TestMasterAskedToEnd(t *testing.T) {
 	want := h.intents()
 	h.must("start", progBin, "--name", "polite", "--", "graceful", "0", "100ms")
 	want["polite"] = app.Online
-	h.until("polite is ready", 10*time.Second, func() bool { return strings.Contains(h.outLog("polite"), "ready") })
+	h.until("polite is ready", hang, func() bool { return strings.Contains(h.outLog("polite"), "ready") })
 	before := pids(h.list(), "up", "polite")
 	d := h.daemon()
 	if err := syscall.Kill(d.MasterPID, syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	h.until("all has ended", 10*time.Second, func() bool { return !alive(d.MasterPID) && !alive(d.PID) })
+	h.until("all has ended", hang, func() bool { return !alive(d.MasterPID) && !alive(d.PID) })
 	h.checkGone(d, before)
 	if !strings.Contains(h.outLog("polite"), "stopping on interrupt") {
 		t.Error("the polite one was not asked")

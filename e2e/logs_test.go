@@ -9,7 +9,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"gpm/app"
 )
@@ -81,7 +80,7 @@ func TestBrokenPipe(t *testing.T) {
 	t.Parallel()
 	h := newHome(t)
 	h.must("start", progBin, "--name", "noisy", "--", "printer", "0", "200")
-	h.until("it has printed", 10*time.Second, func() bool { return strings.Contains(h.outLog("noisy"), "out 5") })
+	h.until("it has printed", hang, func() bool { return strings.Contains(h.outLog("noisy"), "out 5") })
 	for _, args := range []string{"logs noisy --raw --out", "logs noisy --json", "events --follow", "list", "events"} {
 		cmd := exec.Command("bash", "-c", "timeout 20 "+gpmBin+" "+args+" 2>errors | head -n 1 >/dev/null; code=${PIPESTATUS[0]}; cat errors; exit $code")
 		like := h.command()

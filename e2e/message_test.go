@@ -29,7 +29,7 @@ func TestMessages(t *testing.T) {
 		h := newHome(t)
 		h.write("talk.js", talker, 0o644)
 		h.must("start", "talk.js", mode, "--shutdown-with-message", "--merge-logs")
-		h.until("the action is known", 10*time.Second, func() bool {
+		h.until("the action is known", hang, func() bool {
 			for _, d := range decode[[]app.Detail](h, "describe", "talk", "--json") {
 				if len(d.Actions) == 0 || d.Metrics["users"] == nil {
 					return false

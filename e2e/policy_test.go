@@ -112,7 +112,7 @@ func TestMinUptime(t *testing.T) {
 	h.must("start", progBin, "--name", "stable", "--min-uptime", "20", "--max-restarts", "2", "--restart-delay", "1", "--", "exit", "1", "200ms")
 	h.must("start", progBin, "--name", "unstable", "--min-uptime", "1h", "--max-restarts", "2", "--restart-delay", "1", "--", "exit", "1", "30ms")
 	h.untilState("unstable", app.Errored)
-	h.until("the stable one has been restarted often", 20*time.Second, func() bool { return h.status("stable").Restarts > 5 })
+	h.until("the stable one has been restarted often", hang, func() bool { return h.status("stable").Restarts > 5 })
 	if st := h.status("stable"); st.State == app.Errored {
 		t.Errorf("the stable one is given up: %s", st.Reason)
 	}
@@ -145,10 +145,10 @@ func TestStopSignals(t *testing.T) {
 		"default": nil, "term": {"--kill-signal", "TERM"}, "hup": {"--kill-signal", "SIGHUP"},
 	} {
 		h.must(append(append([]string{"start", progBin, "--name", name}, args...), "--", "graceful", "0", "50ms")...)
-		h.until(name+" is ready", 10*time.Second, func() bool { return strings.Contains(h.outLog(name), "ready") })
+		h.until(name+" is ready", hang, func() bool { return strings.Contains(h.outLog(name), "ready") })
 	}
 	h.must("start", progBin, "--name", "deaf", "--kill-timeout", "400", "--", "ignoreterm")
-	h.until("deaf is ready", 10*time.Second, func() bool { return strings.Contains(h.outLog("deaf"), "ready") })
+	h.until("deaf is ready", hang, func() bool { return strings.Contains(h.outLog("deaf"), "ready") })
 	began := time.Now()
 	h.must("stop", "all")
 	if took := time.Since(began); took < 400*time.Millisecond {

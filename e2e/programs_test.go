@@ -30,7 +30,7 @@ type given struct {
 func (h *home) given(name string) given {
 	h.t.Helper()
 	var g given
-	h.until(name+" has printed what it was given", 10*time.Second, func() bool {
+	h.until(name+" has printed what it was given", hang, func() bool {
 		all := lines(h.outLog(name))
 		return len(all) > 0 && json.Unmarshal([]byte(all[len(all)-1]), &g) == nil
 	})
@@ -52,7 +52,7 @@ func TestServers(t *testing.T) {
 		}
 	}
 	for name, port := range ports {
-		h.until(name+" answers", 15*time.Second, func() bool { return get(t.Context(), port) == nil })
+		h.until(name+" answers", hang, func() bool { return get(t.Context(), port) == nil })
 		if st := h.status(name); st.Restarts != 1 || st.State != app.Online {
 			t.Errorf("%s is %s with %d restarts", name, st.State, st.Restarts)
 		}
@@ -66,7 +66,7 @@ func TestServers(t *testing.T) {
 		}
 	}
 	h.must("start", "node")
-	h.until("node answers", 15*time.Second, func() bool { return get(t.Context(), ports["node"]) == nil })
+	h.until("node answers", hang, func() bool { return get(t.Context(), ports["node"]) == nil })
 }
 
 // checkFigures: what a tree consumes is that of all its processes.
@@ -251,7 +251,7 @@ func TestRestartWithOptions(t *testing.T) {
 	} {
 		before := len(lines(h.outLog("x")))
 		h.must(append([]string{"restart", "x"}, c.args...)...)
-		h.until("it has printed again", 10*time.Second, func() bool { return len(lines(h.outLog("x"))) > before })
+		h.until("it has printed again", hang, func() bool { return len(lines(h.outLog("x"))) > before })
 		if g := h.given("x"); g.Args[2] != c.arg || g.Env["COLOUR"] != c.color {
 			t.Errorf("restart %v: argument %q, colour %q; want %q, %q", c.args, g.Args[2], g.Env["COLOUR"], c.arg, c.color)
 		}

@@ -64,7 +64,7 @@ func TestRotationUnderKill(t *testing.T) {
 				settle(t, 200*time.Millisecond)
 				kill(t, h.daemon().PID)
 			}
-			h.until("it has printed everything", 60*time.Second, func() bool { return h.status("flood").State == app.Stopped })
+			h.until("it has printed everything", hang, func() bool { return h.status("flood").State == app.Stopped })
 			prefix := "out "
 			if name == "stamped" {
 				prefix = time.Now().Format("2006") + ": out "

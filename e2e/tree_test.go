@@ -11,7 +11,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"gpm/app"
 	"gpm/proc"
@@ -47,14 +46,14 @@ func (h *home) family(id int) []int {
 
 func (h *home) untilFamily(id, size int) {
 	h.t.Helper()
-	h.until(fmt.Sprintf("%d has %d processes", id, size), 20*time.Second, func() bool { return len(h.family(id)) >= size })
+	h.until(fmt.Sprintf("%d has %d processes", id, size), hang, func() bool { return len(h.family(id)) >= size })
 }
 
 // pidsIn reads process ids that a program left in a file, one a line.
 func (h *home) pidsIn(name string, count int) []int {
 	h.t.Helper()
 	var found []int
-	h.until(name+" holds the pids", 10*time.Second, func() bool {
+	h.until(name+" holds the pids", hang, func() bool {
 		b, _ := os.ReadFile(filepath.Join(h.cwd, name))
 		found = nil
 		for _, word := range strings.Fields(string(b)) {
@@ -139,7 +138,7 @@ func TestRestartFreesThePort(t *testing.T) {
 	port := freePort(t)
 	h.must("start", progBin, "--name", "forker", "--kill-timeout", "300", "--env", "PORT="+port, "--", "doublefork", "pid")
 	first := h.pidsIn("pid", 1)[0]
-	h.until("it serves", 10*time.Second, func() bool { return get(t.Context(), port) == nil })
+	h.until("it serves", hang, func() bool { return get(t.Context(), port) == nil })
 	if err := os.Remove(filepath.Join(h.cwd, "pid")); err != nil {
 		t.Fatal(err)
 	}
@@ -148,7 +147,7 @@ func TestRestartFreesThePort(t *testing.T) {
 		t.Error("the daemon of the run before is still there")
 	}
 	second := h.pidsIn("pid", 1)[0]
-	h.until("it serves again", 10*time.Second, func() bool { return get(t.Context(), port) == nil })
+	h.until("it serves again", hang, func() bool { return get(t.Context(), port) == nil })
 	if second == first {
 		t.Error("the restart changed nothing")
 	}

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"gpm/app"
 )
@@ -36,10 +35,10 @@ func TestWatch(t *testing.T) {
 	}
 	h.write("x.tmp", "ignored", 0o600)
 	first := h.write("lib.js", "1", 0o600)
-	h.until("a save restarts it", 10*time.Second, func() bool { return h.restartsFor("served", "watch: lib.js changed") == 1 })
+	h.until("a save restarts it", hang, func() bool { return h.restartsFor("served", "watch: lib.js changed") == 1 })
 	h.untilState("served", app.Online)
 	h.write("served.sh", "#!/bin/sh\necho again\nexec sleep 1000\n", 0o755)
-	h.until("its script counts though it is ignored", 10*time.Second, func() bool { return h.restartsFor("served", "watch: served.sh changed") == 1 })
+	h.until("its script counts though it is ignored", hang, func() bool { return h.restartsFor("served", "watch: served.sh changed") == 1 })
 	if n := h.restartsFor("served", ""); n != 2 {
 		t.Errorf("%d restarts for two saves", n)
 	}
@@ -50,7 +49,7 @@ func TestWatch(t *testing.T) {
 	h.write("lib.js", "2", 0o600)
 	h.must("start", "./served.sh", "--name", "witness", "--watch="+first)
 	h.write("lib.js", "3", 0o600)
-	h.until("the witness saw the save", 10*time.Second, func() bool { return h.restartsFor("witness", "watch: ") > 0 })
+	h.until("the witness saw the save", hang, func() bool { return h.restartsFor("witness", "watch: ") > 0 })
 	if st := h.status("served"); st.State != app.Stopped {
 		t.Errorf("a save has made a stopped app %s", st.State)
 	}
@@ -68,9 +67,9 @@ func TestWatchOutlivesTheDaemon(t *testing.T) {
 	if err != nil || process.Kill() != nil {
 		t.Fatalf("cannot kill the daemon: %v", err)
 	}
-	h.until("another daemon is there", 10*time.Second, func() bool { return h.daemon().PID != old })
+	h.until("another daemon is there", hang, func() bool { return h.daemon().PID != old })
 	n := 0
-	h.until("a save restarts it", 10*time.Second, func() bool { // the watch begins a moment after the daemon
+	h.until("a save restarts it", hang, func() bool { // the watch begins a moment after the daemon
 		n++
 		h.write("lib.js", strings.Repeat("x", n), 0o600)
 		return h.restartsFor("app", "watch: lib.js changed") > 0
@@ -87,7 +86,7 @@ func TestCron(t *testing.T) {
 	h.must("stop", "down")
 	before := h.status("down").Restarts
 	seen := h.restartsFor("clock", "cron")
-	h.until("cron has restarted it twice more", 15*time.Second, func() bool { return h.restartsFor("clock", "cron") >= seen+2 })
+	h.until("cron has restarted it twice more", hang, func() bool { return h.restartsFor("clock", "cron") >= seen+2 })
 	if st := h.status("down"); st.State != app.Stopped || st.Restarts != before {
 		t.Errorf("a stopped app is %s after %d restarts", st.State, st.Restarts-before)
 	}
@@ -108,7 +107,7 @@ func TestMemoryLimit(t *testing.T) {
 	h.write("eats.sh", "#!/bin/sh\npython3 -c 'import time; x = b\"x\" * (150 << 20); time.sleep(1000)' & wait\n", 0o755)
 	h.must("start", "./eats.sh", "--max-memory-restart", "100M", "--kill-timeout", "500")
 	h.must("start", progBin, "--name", "small", "--max-memory-restart", "1G", "--", "sleep")
-	h.until("the limit restarts it", 15*time.Second, func() bool { return h.restartsFor("eats", "memory limit: 1") > 0 })
+	h.until("the limit restarts it", hang, func() bool { return h.restartsFor("eats", "memory limit: 1") > 0 })
 	if why := h.must("why", "eats"); !strings.Contains(why, "MB of 100 MB") {
 		t.Errorf("gpm why:\n%s", why)
 	}

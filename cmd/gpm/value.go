@@ -176,6 +176,7 @@ func variable(s *app.Spec, value string) error {
 		s.Env = map[string]string{}
 	}
 	s.Env[name] = val
+	s.EnvOver = append(s.EnvOver, name)
 	return nil
 }
 
@@ -295,6 +296,25 @@ func byteSize(field func(*app.Spec) *int64) setter {
 			return errors.New("not a size like 100K, 50M or 2G")
 		}
 		*field(s) = int64(n) << shift
+		return nil
+	}
+}
+
+// shellLine takes one command line for the shell; an empty one takes it back.
+func shellLine(field func(*app.Spec) *[]string) setter {
+	return func(s *app.Spec, value string) error {
+		*field(s) = nil
+		if strings.TrimSpace(value) != "" {
+			*field(s) = []string{value}
+		}
+		return nil
+	}
+}
+
+// optionalText is text that may be empty, which takes a setting back.
+func optionalText(field func(*app.Spec) *string) setter {
+	return func(s *app.Spec, value string) error {
+		*field(s) = strings.TrimSpace(value)
 		return nil
 	}
 }
