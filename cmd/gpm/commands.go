@@ -76,6 +76,8 @@ func commandTable() []command {
 		{"init ecosystem", groupSelf, one(newInitCommand)},
 		{"ping", groupSelf, one(newPingCommand)},
 		{"update updatePM2", groupSelf, one(newUpdateCommand)},
+		{"startup", groupSelf, one(newStartupCommand)},
+		{"unstartup", groupSelf, one(newUnstartupCommand)},
 		{"kill", groupSelf, one(newKillCommand)},
 		{"daemon", groupSelf, one(newDaemonCommand)},
 		{"version", groupSelf, one(newVersionCommand)},
