@@ -61,6 +61,8 @@ type Spec struct {
 	CronRestart      string `json:"cron_restart,omitempty"`       // 5 or 6 fields; "" or "0" = never
 	MaxMemoryRestart int64  `json:"max_memory_restart,omitempty"` // bytes of the whole tree of an instance; 0 = no limit
 
+	PostUpdate []string `json:"post_update,omitempty"` // commands that pull, forward and backward run in Cwd before they reload
+
 	NoAutostart bool   `json:"no_autostart,omitempty"`
 	Policy      Policy `json:"policy"`
 }
@@ -144,6 +146,7 @@ func (s Spec) Clone() Spec {
 	s.Listen = slices.Clone(s.Listen)
 	s.Watch = slices.Clone(s.Watch)
 	s.IgnoreWatch = slices.Clone(s.IgnoreWatch)
+	s.PostUpdate = slices.Clone(s.PostUpdate)
 	s.Policy.StopExitCodes = slices.Clone(s.Policy.StopExitCodes)
 	return s
 }
