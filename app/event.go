@@ -7,23 +7,25 @@ type EventKind string
 
 // The kinds of event. Those that a process's owner reports carry ID and Name.
 const (
-	EventStart    EventKind = "start"       // a child was started
-	EventOnline   EventKind = "online"      // it is ready
-	EventExit     EventKind = "exit"        // it ended; Exit says how
-	EventStop     EventKind = "stop"        // the instance is stopped as wanted
-	EventRestart  EventKind = "restart"     // a restart was asked for
-	EventWaiting  EventKind = "waiting"     // back-off before the next start
-	EventErrored  EventKind = "errored"     // given up
-	EventDelete   EventKind = "delete"      // removed from the list
-	EventAdopted  EventKind = "adopted"     // taken over alive by a new daemon
-	EventStuck    EventKind = "stuck"       // still alive after SIGKILL
-	EventLog      EventKind = "log"         // a log file cannot be written, or can again; ID is -1
-	EventHung     EventKind = "hung"        // its event loop did not turn; Lines is where
-	EventReload   EventKind = "reload"      // a replacement took over, or could not: Reason
-	EventPort     EventKind = "port in use" // what it wants to listen on belongs to another program: Reason
-	EventUpgrade  EventKind = "upgrade"     // gpm itself becomes another version, or could not: Reason; ID is -1
-	EventDaemonUp EventKind = "daemon up"   // a daemon took over; ID is -1
-	EventDaemonDn EventKind = "daemon down" // it ended in good order; ID is -1
+	EventStart     EventKind = "start"       // a child was started
+	EventOnline    EventKind = "online"      // it is ready
+	EventExit      EventKind = "exit"        // it ended; Exit says how
+	EventStop      EventKind = "stop"        // the instance is stopped as wanted
+	EventRestart   EventKind = "restart"     // a restart was asked for
+	EventWaiting   EventKind = "waiting"     // back-off before the next start
+	EventErrored   EventKind = "errored"     // given up
+	EventDelete    EventKind = "delete"      // removed from the list
+	EventAdopted   EventKind = "adopted"     // taken over alive by a new daemon
+	EventStuck     EventKind = "stuck"       // still alive after SIGKILL
+	EventLog       EventKind = "log"         // a log file cannot be written, or can again; ID is -1
+	EventHung      EventKind = "hung"        // its event loop did not turn; Lines is where
+	EventReload    EventKind = "reload"      // a replacement took over, or could not: Reason
+	EventPort      EventKind = "port in use" // what it wants to listen on belongs to another program: Reason
+	EventUnhealthy EventKind = "unhealthy"   // its health check fails: Reason
+	EventHealthy   EventKind = "healthy"     // it passes, for the first time or again
+	EventUpgrade   EventKind = "upgrade"     // gpm itself becomes another version, or could not: Reason; ID is -1
+	EventDaemonUp  EventKind = "daemon up"   // a daemon took over; ID is -1
+	EventDaemonDn  EventKind = "daemon down" // it ended in good order; ID is -1
 )
 
 // Event is one entry of the event log. Seq rises by one for each entry and is

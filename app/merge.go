@@ -19,10 +19,13 @@ func Merge(base, over Spec, set Fields) Spec {
 	return out
 }
 
+// objects are the fields of a Spec whose parts are set one by one.
+var objects = []string{"policy", "log_rotate", "log", "health"}
+
 func mergeFields(dst, src reflect.Value, set Fields, prefix string) {
 	for i := range dst.NumField() {
 		name, _, _ := strings.Cut(dst.Type().Field(i).Tag.Get("json"), ",")
-		if name == "policy" || name == "log_rotate" {
+		if slices.Contains(objects, name) {
 			mergeFields(dst.Field(i), src.Field(i), set, name+".")
 		} else if set[prefix+name] {
 			dst.Field(i).Set(src.Field(i))

@@ -26,14 +26,20 @@ func (p Probe) String() string {
 	return "none"
 }
 
-// Health is how it is found out whether a process that runs is well. One that is not is replaced.
+// Health is how it is found out whether a process that runs is well. One that is not is replaced. One of the first
+// three is given, as in [Probe].
 type Health struct {
-	Probe
+	HTTP        string        `json:"http,omitempty"`
+	TCP         string        `json:"tcp,omitempty"`
+	Exec        []string      `json:"exec,omitempty"`
 	Interval    time.Duration `json:"interval,omitempty"`     // between two probes; 0 = 10 s
 	Timeout     time.Duration `json:"timeout,omitempty"`      // of one; 0 = 5 s
 	Retries     int           `json:"retries,omitempty"`      // failures in a row that make it unhealthy; 0 = 3
 	StartPeriod time.Duration `json:"start_period,omitempty"` // after its start, in which failures do not count
 }
+
+// Probe is the question alone.
+func (h Health) Probe() Probe { return Probe{h.HTTP, h.TCP, h.Exec} }
 
 // WithDefaults fills in what is not said.
 func (h Health) WithDefaults() Health {

@@ -18,6 +18,7 @@ type Status struct {
 	Version   string   `json:"version,omitempty"` // of the nearest package.json
 	User      string   `json:"user,omitempty"`
 	Watching  bool     `json:"watching,omitempty"`
+	Healthy   bool     `json:"healthy,omitempty"` // its health check has passed and does not fail; of apps that have one
 
 	State    State     `json:"state"`
 	Goal     Goal      `json:"goal"`

@@ -178,6 +178,11 @@ func (m *Member) Remove(ctx context.Context) (app.Status, error) {
 // Reset is [proc.Supervisor.Reset].
 func (m *Member) Reset(ctx context.Context) (app.Status, error) { return m.face.Load().Reset(ctx) }
 
+// Judge is [proc.Supervisor.Judge].
+func (m *Member) Judge(ctx context.Context, seq uint64, wrong error) error {
+	return m.face.Load().Judge(ctx, seq, wrong)
+}
+
 // SetPolicy is [proc.Supervisor.SetPolicy].
 func (m *Member) SetPolicy(ctx context.Context, p app.Policy) error {
 	return m.face.Load().SetPolicy(ctx, p)

@@ -42,6 +42,7 @@ type Daemon struct {
 	tools                // what the launchers of all instances share
 	sampler   *metrics.Sampler
 	upkeep    *upkeep // restarts that nobody asks for by hand
+	care      *care   // health checks
 	inputs    inputs
 	reign     reign
 	trouble   logTrouble
@@ -84,7 +85,7 @@ func open(cfg Config) (*Daemon, error) {
 		tools: tools{exits: proc.NewWatcher(cfg.Host.Exits()), trees: proc.NewTrees(cfg.Host.PID())},
 	}
 	d.apps.apps = map[uint64]*application{}
-	d.upkeep = newUpkeep(d)
+	d.upkeep, d.care = newUpkeep(d), newCare(d)
 	var err error
 	flushed := func(upTo uint64) { d.journal.Flushed(upTo) }
 	if d.db, err = d.openStore(store.Options{Timeout: lockWait, Flushed: flushed}); err != nil {

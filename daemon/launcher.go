@@ -47,6 +47,7 @@ func (d *Daemon) report(a *application, st app.Status, events []app.Event) {
 		events[i].Name = st.Name
 	}
 	d.journal.Record(st, events)
+	d.care.notice(a, st.ID)
 	if !st.State.HasChild() && len(events) > 0 {
 		d.removePID(a.spec(), st.ID)
 	}
@@ -199,6 +200,7 @@ func (d *Daemon) gone(a *application, id int) {
 		d.cfg.Log.Error("Cannot remove a deleted process from the store", "id", id, "err", err)
 	}
 	d.journal.Forget(id)
+	d.care.notice(a, id)
 }
 
 // removePID removes a pid file: a number that is nobody's any more misleads.

@@ -46,7 +46,7 @@ func (u *upkeep) look(ctx context.Context, restarts *sync.WaitGroup) {
 	limited, roots := map[int]instance{}, map[int][]int{}
 	for _, in := range u.d.apps.instances() {
 		st := in.member.Status()
-		if in.app.spec().MaxMemoryRestart > 0 && st.PID != 0 && (st.State == app.Online || st.State == app.Launching) {
+		if in.app.spec().MaxMemoryRestart > 0 && st.PID != 0 && (st.State == app.Online || st.State == app.Launching || st.State == app.Unhealthy) {
 			limited[st.ID], roots[st.ID] = in, []int{st.PID}
 		}
 	}
@@ -61,6 +61,6 @@ func (u *upkeep) look(ctx context.Context, restarts *sync.WaitGroup) {
 			continue
 		}
 		why := fmt.Sprintf("memory limit: %d MB of %d MB", (used.RSS+1<<19)>>20, (limit+1<<19)>>20)
-		restarts.Go(func() { u.restart(ctx, in.app, map[int]bool{id: true}, why) })
+		restarts.Go(func() { u.d.renew(ctx, in.app, map[int]bool{id: true}, why, nowOrNever) })
 	}
 }

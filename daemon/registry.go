@@ -17,6 +17,8 @@ type application struct {
 	intent sync.Mutex                // serialises changes of record
 	record atomic.Pointer[store.App] // as on disk; never changed in place
 	about  atomic.Pointer[about]     // set at each start
+	turn   turn                      // of who gives its instances new processes unasked
+	well   wellness                  // of instances that have passed their health check
 }
 
 func (a *application) spec() app.Spec { return a.record.Load().Spec }

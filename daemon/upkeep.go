@@ -50,6 +50,7 @@ func (u *upkeep) begin(ctx context.Context) (end func()) {
 	parts.Go(func() { u.said("schedule", u.cron.Run(ctx)) })
 	parts.Go(func() { u.follow(ctx) })
 	parts.Go(func() { u.enforce(ctx) })
+	parts.Go(func() { u.d.care.run(ctx) })
 	parts.Go(func() { u.tend(ctx, u.d.apps.instances()) }) // a large tree to watch must not delay the API
 	return func() { cancel(); parts.Wait() }
 }
@@ -65,7 +66,7 @@ func checkUpkeep(spec app.Spec) error {
 	if _, _, err := cronOf(spec); err != nil {
 		return app.Errorf(app.CodeInvalid, "cannot restart %q by cron: %w", spec.Name, err).WithHint("five fields, like \"0 4 * * *\" for every day at 4:00")
 	}
-	return checkWatch(spec)
+	return errors.Join(checkWatch(spec), checkHealth(spec))
 }
 
 // cronOf is an app's schedule; pm2's "0" is none.
@@ -97,6 +98,9 @@ func (u *upkeep) tend(ctx context.Context, targets []instance) {
 	select {
 	case u.limits <- struct{}{}:
 	default:
+	}
+	for _, in := range targets {
+		u.d.care.notice(in.app, in.member.ID)
 	}
 }
 
@@ -132,7 +136,7 @@ func (u *upkeep) setSchedule(rec store.App, on bool) {
 
 func (u *upkeep) onSchedule(ctx context.Context, id string, _ time.Time) error {
 	if a := u.byID(id); a != nil {
-		u.restart(ctx, a, nil, "cron: "+a.spec().CronRestart)
+		u.d.renew(ctx, a, nil, "cron: "+a.spec().CronRestart, nextInTurn)
 	}
 	return nil
 }
@@ -146,34 +150,4 @@ func (u *upkeep) byID(id string) *application {
 		return nil
 	}
 	return u.d.apps.byKey(key)
-}
-
-// restart restarts those instances of an app that should be up, and among them those in only, if given.
-func (u *upkeep) restart(ctx context.Context, a *application, only map[int]bool, why string) {
-	var all sync.WaitGroup
-	defer all.Wait()
-	for _, m := range a.group.Members() {
-		if !a.wants(m.ID) || only != nil && !only[m.ID] {
-			continue
-		}
-		all.Go(func() {
-			_, err := m.Restart(ctx, why)
-			if !a.wants(m.ID) { // the user stopped it meanwhile, and has the last word
-				_, err = m.Stop(ctx, byUser)
-			}
-			if err != nil && ctx.Err() == nil {
-				u.d.cfg.Log.Warn("Cannot restart", "id", m.ID, "why", why, "err", err)
-			}
-		})
-	}
-}
-
-// wants says whether the user wants this instance up.
-func (a *application) wants(id int) bool {
-	for _, in := range a.record.Load().Instances {
-		if in.ID == id {
-			return in.Goal == app.Up
-		}
-	}
-	return false
 }

@@ -21,6 +21,7 @@ func (a *application) complete(st app.Status) app.Status {
 	spec := a.spec()
 	st.Name, st.Namespace, st.Mode = spec.Name, spec.Namespace, spec.ExecMode
 	st.Watching = len(spec.Watch) > 0 && a.wantedUp()
+	st.Healthy = st.State == app.Online && a.well.is(st.ID, st.Seq)
 	if about := a.about.Load(); about != nil {
 		st.Version, st.User = about.version, about.user
 	}

@@ -93,7 +93,7 @@ func (u *upkeep) follow(ctx context.Context) {
 			return
 		case c := <-u.changes:
 			if a := u.byID(c.ID); a != nil {
-				restarts.Go(func() { u.restart(ctx, a, nil, changeWords(a.spec().Cwd, c)) })
+				restarts.Go(func() { u.d.renew(ctx, a, nil, changeWords(a.spec().Cwd, c), nextInTurn) })
 			}
 		}
 	}

@@ -39,7 +39,7 @@ type Machine struct {
 // Kind is what happened to a process.
 type Kind uint8
 
-// The events. The first five are commands, the others are facts.
+// The events. The first five are commands, the others are facts; By tells of Unwell what is wrong.
 const (
 	Start Kind = iota
 	Restart
@@ -48,12 +48,14 @@ const (
 	Reset
 	Spawned     // the child exists
 	Ready       // the child said that it is ready
+	Unwell      // its health check fails
+	Well        // its health check passes again
 	SpawnFailed // there is no child; Exit.SpawnError says why
 	Exited      // the child and the rest of its tree are gone
 	Tick        // time has passed
 )
 
-var kindNames = [...]string{"start", "restart", "stop", "delete", "reset", "spawned", "ready", "spawn failed", "exited", "tick"}
+var kindNames = [...]string{"start", "restart", "stop", "delete", "reset", "spawned", "ready", "unwell", "well", "spawn failed", "exited", "tick"}
 
 // String returns the name used in reasons and in the table.
 func (k Kind) String() string {
@@ -120,6 +122,8 @@ func Step(m Machine, ev Event, now time.Time, p app.Policy) (Machine, Effect) {
 			m = m.online("", now, p)
 		}
 		return m, None
+	case Unwell, Well:
+		return m.judged(ev, now, p), None
 	case SpawnFailed, Exited:
 		return m.ended(ev, now, p)
 	case Tick:
@@ -153,7 +157,7 @@ func (m Machine) restart(ev Event, now time.Time, p app.Policy) (Machine, Effect
 	switch m.State {
 	case app.Stopped, app.Waiting, app.Errored: // as in pm2, only what runs is restarted; this is started
 		return m.spawn(asked(ev), now, p), Spawn
-	case app.Launching, app.Online:
+	case app.Launching, app.Online, app.Unhealthy:
 		return m.terminate(ev, now, p), Terminate
 	}
 	return m, None
@@ -162,7 +166,7 @@ func (m Machine) restart(ev Event, now time.Time, p app.Policy) (Machine, Effect
 func (m Machine) stop(ev Event, now time.Time, p app.Policy) (Machine, Effect) {
 	m = m.want(app.Down, ev)
 	switch m.State {
-	case app.Launching, app.Online:
+	case app.Launching, app.Online, app.Unhealthy:
 		return m.terminate(ev, now, p), Terminate
 	case app.Waiting, app.Errored:
 		return m.rest(app.Stopped, asked(ev), now), None
@@ -173,7 +177,7 @@ func (m Machine) stop(ev Event, now time.Time, p app.Policy) (Machine, Effect) {
 func (m Machine) remove(ev Event, now time.Time, p app.Policy) (Machine, Effect) {
 	m = m.want(app.Gone, ev)
 	switch m.State {
-	case app.Launching, app.Online:
+	case app.Launching, app.Online, app.Unhealthy:
 		return m.terminate(ev, now, p), Terminate
 	case app.Stopped, app.Waiting, app.Errored:
 		return m.rest(app.Stopped, asked(ev), now), Release
@@ -192,6 +196,17 @@ func (m Machine) spawned(ev Event, now time.Time, p app.Policy) Machine {
 	return m.online("", now, p)
 }
 
+// judged follows the health check. What becomes of a child that is not well is decided elsewhere.
+func (m Machine) judged(ev Event, now time.Time, p app.Policy) Machine {
+	switch {
+	case ev.Kind == Unwell && m.State == app.Online:
+		m.State, m.Deadline, m.Reason = app.Unhealthy, time.Time{}, ev.By
+	case ev.Kind == Well && m.State == app.Unhealthy:
+		return m.online("", now, p)
+	}
+	return m
+}
+
 // ended takes what is left of the child's life into account; a final exit also
 // clears the goal, so that a later daemon does not run a finished job again.
 func (m Machine) ended(ev Event, now time.Time, p app.Policy) (Machine, Effect) {
@@ -200,7 +215,7 @@ func (m Machine) ended(ev Event, now time.Time, p app.Policy) (Machine, Effect) 
 	}
 	exit := m.account(ev.Exit, now)
 	m.Exit = &exit
-	if m.Goal == app.Up && (m.State == app.Launching || m.State == app.Online) {
+	if m.Goal == app.Up && m.State != app.Stopping && m.State != app.Killing {
 		return m.verdict(ev, now, p)
 	}
 	switch m.Goal {

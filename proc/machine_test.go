@@ -36,21 +36,23 @@ func TestTable(t *testing.T) {
 // file alone would accept whatever the code does.
 func TestEveryCell(t *testing.T) {
 	const spawn, term, gone, byGoal = "Launching / Spawn", "Stopping / Terminate", "– / Release", "*by goal*"
-	want := map[string][7]string{
-		"Start (goal := Up)":                   {spawn, "", "", "", "", spawn, spawn},
-		"Restart (goal := Up)":                 {spawn, term, term, "", "", spawn, spawn},
-		"Stop (goal := Down)":                  {"", term, term, "", "", "Stopped", "Stopped"},
-		"Delete (goal := Gone)":                {gone, term, term, "", "", gone, gone},
-		"Spawned":                              {"", "Online", "", "", "", "", ""},
-		"Spawned, readiness is awaited":        {"", "", "", "", "", "", ""},
-		"Ready":                                {"", "Online", "", "", "", "", ""},
-		"SpawnFailed, for good":                {"", "Errored", "", "", "", "", ""},
-		"SpawnFailed":                          {"", "Waiting", "", "", "", "", ""},
-		"Exited, restarts off or a final code": {"", "Stopped", "Stopped", byGoal, byGoal, "", ""},
-		"Exited, unstable too often":           {"", "Errored", "Errored", byGoal, byGoal, "", ""},
-		"Exited, without a delay":              {"", spawn, spawn, byGoal, byGoal, "", ""},
-		"Exited, with a delay":                 {"", "Waiting", "Waiting", byGoal, byGoal, "", ""},
-		"Tick (at the deadline)":               {"", "Online", "streak := 0", "Killing / Kill", "stuck", spawn, ""},
+	want := map[string][8]string{
+		"Start (goal := Up)":                   {spawn, "", "", "", "", spawn, spawn, ""},
+		"Restart (goal := Up)":                 {spawn, term, term, "", "", spawn, spawn, term},
+		"Stop (goal := Down)":                  {"", term, term, "", "", "Stopped", "Stopped", term},
+		"Delete (goal := Gone)":                {gone, term, term, "", "", gone, gone, term},
+		"Spawned":                              {"", "Online", "", "", "", "", "", ""},
+		"Spawned, readiness is awaited":        {"", "", "", "", "", "", "", ""},
+		"Ready":                                {"", "Online", "", "", "", "", "", ""},
+		"Unwell":                               {"", "", "Unhealthy", "", "", "", "", ""},
+		"Well":                                 {"", "", "", "", "", "", "", "Online"},
+		"SpawnFailed, for good":                {"", "Errored", "", "", "", "", "", ""},
+		"SpawnFailed":                          {"", "Waiting", "", "", "", "", "", ""},
+		"Exited, restarts off or a final code": {"", "Stopped", "Stopped", byGoal, byGoal, "", "", "Stopped"},
+		"Exited, unstable too often":           {"", "Errored", "Errored", byGoal, byGoal, "", "", "Errored"},
+		"Exited, without a delay":              {"", spawn, spawn, byGoal, byGoal, "", "", spawn},
+		"Exited, with a delay":                 {"", "Waiting", "Waiting", byGoal, byGoal, "", "", "Waiting"},
+		"Tick (at the deadline)":               {"", "Online", "streak := 0", "Killing / Kill", "stuck", spawn, "", ""},
 	}
 	for _, r := range tableRows() {
 		for i, s := range tableStates {

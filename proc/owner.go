@@ -78,7 +78,7 @@ func (o *owner) handle(ctx context.Context, r *request) {
 	switch {
 	case r.policy != nil:
 		o.policy = *r.policy
-	case r.ev.Kind == Ready && r.seq != o.m.Seq:
+	case r.ev.isOfOneChild() && r.seq != o.m.Seq:
 	case o.m.Goal == app.Gone && r.until == settled:
 		r.reply <- answer{*o.status.Load(), app.Errorf(app.CodeConflict, "cannot %s %q: it is being deleted", r.ev.Kind, o.cfg.Status.Name)}
 		return

@@ -42,7 +42,7 @@ func (o *owner) changes(before Machine, ev Event) []app.Event {
 	events := changes(before, o.m, ev)
 	for i := range events {
 		switch events[i].Kind {
-		case app.EventStart, app.EventOnline, app.EventStuck:
+		case app.EventStart, app.EventOnline, app.EventStuck, app.EventUnhealthy, app.EventHealthy:
 			events[i].PID = o.pid
 		case app.EventExit:
 			events[i].PID, events[i].Lines = o.pid, o.lines
@@ -84,7 +84,12 @@ func arrival(before, after Machine) app.EventKind {
 	}
 	switch after.State {
 	case app.Online:
+		if before.State == app.Unhealthy {
+			return app.EventHealthy
+		}
 		return app.EventOnline
+	case app.Unhealthy:
+		return app.EventUnhealthy
 	case app.Waiting:
 		return app.EventWaiting
 	case app.Errored:

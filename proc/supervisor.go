@@ -135,6 +135,20 @@ func (s *Supervisor) Ready(ctx context.Context, seq uint64) error {
 	return err
 }
 
+// Judge says what the health check of the child of this seq has found: nil, or what is wrong. About an earlier
+// child it means nothing.
+func (s *Supervisor) Judge(ctx context.Context, seq uint64, wrong error) error {
+	ev := Event{Kind: Well}
+	if wrong != nil {
+		ev = Event{Kind: Unwell, By: wrong.Error()}
+	}
+	_, err := s.ask(ctx, &request{ev: ev, seq: seq})
+	return err
+}
+
+// isOfOneChild says that the event is a fact about the child of one seq only.
+func (ev Event) isOfOneChild() bool { return ev.Kind == Ready || ev.Kind == Unwell || ev.Kind == Well }
+
 // SetPolicy replaces the policy; deadlines that run already are kept.
 func (s *Supervisor) SetPolicy(ctx context.Context, p app.Policy) error {
 	_, err := s.ask(ctx, &request{policy: &p})
@@ -154,7 +168,7 @@ const (
 func (u until) over(m Machine) bool {
 	switch u {
 	case settled:
-		return m.State == app.Online || !m.State.HasChild()
+		return m.State == app.Online || m.State == app.Unhealthy || !m.State.HasChild()
 	case childless:
 		return !m.State.HasChild()
 	}
@@ -165,7 +179,7 @@ func (u until) over(m Machine) bool {
 type request struct {
 	ev     Event
 	policy *app.Policy
-	seq    uint64 // of Ready
+	seq    uint64 // of a fact about one child
 	until  until
 	reply  chan answer
 }

@@ -15,9 +15,9 @@ type row struct {
 	policy func(*app.Policy)
 }
 
-var tableStates = [...]app.State{app.Stopped, app.Launching, app.Online, app.Stopping, app.Killing, app.Waiting, app.Errored}
+var tableStates = [...]app.State{app.Stopped, app.Launching, app.Online, app.Stopping, app.Killing, app.Waiting, app.Errored, app.Unhealthy}
 
-var stateHeads = [...]string{"Stopped", "Launching", "Online", "Stopping", "Killing", "Waiting", "Errored"}
+var stateHeads = [...]string{"Stopped", "Launching", "Online", "Stopping", "Killing", "Waiting", "Errored", "Unhealthy"}
 
 // tableRows are the events, and the cases of those whose outcome depends on
 // more than the state.
@@ -32,6 +32,8 @@ func tableRows() []row {
 		{name: "Spawned", ev: Event{Kind: Spawned}},
 		{name: "Spawned, readiness is awaited", ev: Event{Kind: Spawned}, policy: func(p *app.Policy) { p.WaitReady = true }},
 		{name: "Ready", ev: Event{Kind: Ready}},
+		{name: "Unwell", ev: Event{Kind: Unwell}},
+		{name: "Well", ev: Event{Kind: Well}},
 		{name: "SpawnFailed, for good", ev: Event{Kind: SpawnFailed, Exit: failed, Permanent: true}},
 		{name: "SpawnFailed", ev: Event{Kind: SpawnFailed, Exit: failed}, policy: delayed},
 		{name: "Exited, restarts off or a final code", ev: Event{Kind: Exited, Exit: ran}, policy: func(p *app.Policy) { p.StopExitCodes = []int{1} }},

@@ -299,3 +299,22 @@ func byteSize(field func(*app.Spec) *int64) setter {
 		return nil
 	}
 }
+
+// shellLine takes one command line for the shell; an empty one takes it back.
+func shellLine(field func(*app.Spec) *[]string) setter {
+	return func(s *app.Spec, value string) error {
+		*field(s) = nil
+		if strings.TrimSpace(value) != "" {
+			*field(s) = []string{value}
+		}
+		return nil
+	}
+}
+
+// optionalText is text that may be empty, which takes a setting back.
+func optionalText(field func(*app.Spec) *string) setter {
+	return func(s *app.Spec, value string) error {
+		*field(s) = strings.TrimSpace(value)
+		return nil
+	}
+}
