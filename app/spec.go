@@ -62,7 +62,7 @@ type Spec struct {
 	MaxMemoryRestart int64  `json:"max_memory_restart,omitempty"` // bytes of the whole tree of an instance; 0 = no limit
 
 	PostUpdate []string `json:"post_update,omitempty"` // commands that pull, forward and backward run in Cwd before they reload
-	Health Health `json:"health,omitzero"` // whether it is well while it runs
+	Health     Health   `json:"health,omitzero"`       // whether it is well while it runs
 
 	NoAutostart bool   `json:"no_autostart,omitempty"`
 	Policy      Policy `json:"policy"`

@@ -71,6 +71,7 @@ func commandTable() []command {
 
 		{"save dump", groupSelf, one(newSaveCommand)},
 		{"resurrect", groupSelf, one(newResurrectCommand)},
+		{"import", groupSelf, one(newImportCommand)},
 		{"cleardump", groupSelf, one(newCleardumpCommand)},
 		{"flush", groupSelf, one(newFlushCommand)},
 		{"reloadLogs", groupSelf, one(newReloadLogsCommand)},
