@@ -34,6 +34,8 @@ type Status struct {
 	Exit     *Exit     `json:"exit,omitempty"`     // how the last child ended
 	Reason   string    `json:"reason,omitempty"`   // why it is in this state, for people
 
+	LogTrouble string `json:"log_trouble,omitempty"` // why its output cannot be written now, for people
+
 	Usage *Usage `json:"usage,omitempty"` // nil when nobody asked
 }
 

@@ -77,6 +77,7 @@ func (d *Daemon) getProcesses(ctx context.Context, q ipc.ListQuery) ([]app.Statu
 	out := make([]app.Status, len(found))
 	for i, in := range found {
 		out[i] = d.view(in)
+		out[i].LogTrouble = d.logTrouble(in)
 	}
 	if q.Usage {
 		d.addUsage(ctx, out)

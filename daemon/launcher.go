@@ -165,7 +165,7 @@ func (l *launcher) child(spec app.Spec, seq uint64, s master.Spawned, awaited bo
 	l.d.inputs.keep(l.id, s.Stdin)
 	cfg := proc.ChildConfig{
 		Host: l.d.cfg.Host, Exits: l.d.exits, Key: childKey(l.id, seq), PID: s.PID, Start: s.Start, Awaited: awaited,
-		Drain: func(context.Context) []string {
+		Drain: func(context.Context) app.Words {
 			l.d.inputs.drop(l.id, s.Stdin)
 			return drain(out, err)
 		},
