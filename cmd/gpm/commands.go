@@ -53,6 +53,7 @@ func commandTable() []command {
 		{"runtime", groupAct, one(newRuntimeCommand)},
 		{"serve expose", groupAct, one(newServeCommand)},
 		{"deploy", groupAct, one(newDeployCommand)},
+		{"pull forward backward", groupAct, newPullCommands},
 		{"startOrRestart startOrReload startOrGracefulReload", groupAct, newStartOrCommands},
 
 		{"list ls l ps status", groupRead, one(newListCommand)},
@@ -70,6 +71,7 @@ func commandTable() []command {
 
 		{"save dump", groupSelf, one(newSaveCommand)},
 		{"resurrect", groupSelf, one(newResurrectCommand)},
+		{"import", groupSelf, one(newImportCommand)},
 		{"cleardump", groupSelf, one(newCleardumpCommand)},
 		{"flush", groupSelf, one(newFlushCommand)},
 		{"reloadLogs", groupSelf, one(newReloadLogsCommand)},
