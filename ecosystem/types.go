@@ -12,6 +12,7 @@ const (
 	Duration                // time.Duration: milliseconds, or a string like 1s, 1m, 1h
 	Size                    // int64 bytes, or a string like 512M
 	Words                   // []string; a string is split at spaces, quotes respected
+	Lines                   // []string; a string is one
 	Codes                   // []int from 0 to 255, one or several
 	CPUs                    // []int, one or several
 	Limits                  // map[string]string: name to soft:hard
@@ -40,6 +41,7 @@ var schemas = [...]string{
 	Duration:    `{"anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": "^[0-9]+(\\.[0-9]+)?(ms|s|m|h|d)?$"}]}`,
 	Size:        `{"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": "^[0-9]+([KMGTkmgt](i?[Bb])?)?$"}]}`,
 	Words:       `{"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": ["string", "number", "boolean"]}}]}`,
+	Lines:       `{"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}`,
 	Codes:       `{"anyOf": [{"$ref": "#/definitions/code"}, {"type": "string"}, {"type": "array", "items": {"$ref": "#/definitions/code"}}]}`,
 	CPUs:        `{"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string"}, {"type": "array", "items": {"type": "integer", "minimum": 0}}]}`,
 	Limits:      `{"type": "object", "additionalProperties": {"type": ["string", "integer"]}}`,
@@ -70,6 +72,7 @@ var wanted = [...]string{
 	Duration:    "a number of milliseconds or a time like 1s, 1m, 1h",
 	Size:        "a number of bytes or a size like 100K, 512M, 2G",
 	Words:       "a string or a list of strings",
+	Lines:       "a string or a list of strings",
 	Codes:       "an exit code from 0 to 255 or a list of them",
 	CPUs:        "a CPU number or a list of them",
 	Limits:      "an object of limits like nofile: 4096",

@@ -75,6 +75,7 @@ func options() []option {
 		{"no-agent", "", "", "preload nothing into Node", "no_agent", toggle(func(s S) *bool { return &s.NoAgent })},
 		{"watch", "", "[=paths]", "restart it when a file below its directory, or these paths, changes (repeatable)", "watch", watchPaths},
 		{"ignore-watch", "", "pattern", "what the watch leaves out, as in .gitignore (repeatable)", "ignore_watch", list(func(s S) *[]string { return &s.IgnoreWatch })},
+		{"ext", "", "extensions", "of what is watched, only files with these extensions: js,ts", "ignore_watch", extensions},
 		{"watch-delay", "", "time", "how long files must be quiet before the restart", "watch_delay", duration(func(s S) *time.Duration { return &s.WatchDelay })},
 		{"cron-restart", "c", "schedule", "restart it at these times: \"0 4 * * *\"; 0 is never", "cron_restart", text(func(s S) *string { return &s.CronRestart })},
 		{"cron", "", "schedule", "the same", "cron_restart", text(func(s S) *string { return &s.CronRestart })},

@@ -300,6 +300,20 @@ func watchPaths(s *app.Spec, value string) error {
 	return nil
 }
 
+// extensions leaves out every file without one of these, and what is left out anyway.
+func extensions(s *app.Spec, value string) error {
+	s.IgnoreWatch = append(s.IgnoreWatch, "*", "!*/")
+	for ext := range strings.SplitSeq(value, ",") {
+		ext = strings.TrimPrefix(strings.TrimSpace(ext), ".")
+		if ext == "" || strings.ContainsAny(ext, `/\*?[]!`) {
+			return errors.New("not extensions like js,ts")
+		}
+		s.IgnoreWatch = append(s.IgnoreWatch, "!*."+ext)
+	}
+	s.IgnoreWatch = append(s.IgnoreWatch, ".*", "node_modules/")
+	return nil
+}
+
 // byteSize reads a size: 1024, 100K, 50M, 2G.
 func byteSize(field func(*app.Spec) *int64) setter {
 	return func(s *app.Spec, value string) error {
