@@ -109,7 +109,7 @@ func (d *Daemon) detail(ctx context.Context, in instance) app.Detail {
 		det.Program, det.Argv, det.ProcEnv = plan.Program, plan.Spawn.Argv, envMap(plan.Spawn.Env)
 	}
 	shown := in.member.Shown(ctx)
-	det.Actions, det.Metrics = shown.Actions, shown.Metrics
+	det.Actions, det.Metrics, det.Traffic = shown.Actions, shown.Metrics, in.member.Traffic(ctx)
 	if st.PID != 0 {
 		roots := map[int][]int{st.ID: {st.PID}}
 		d.addEscaped(roots)
