@@ -47,6 +47,7 @@ type Daemon struct {
 	sampler   *metrics.Sampler
 	upkeep    *upkeep // restarts that nobody asks for by hand
 	care      *care   // health checks
+	scaler    *autoscaler
 	inputs    inputs
 	reign     reign
 	trouble   troubles
@@ -92,6 +93,7 @@ func open(cfg Config) (*Daemon, error) {
 	d.apps.apps = map[uint64]*application{}
 	d.forwards = newForwarders(d)
 	d.upkeep, d.care = newUpkeep(d), newCare(d)
+	d.scaler = newAutoscaler(d)
 	var err error
 	flushed := func(upTo uint64) { d.journal.Flushed(upTo) }
 	if d.db, err = d.openStore(store.Options{Timeout: lockWait, Flushed: flushed}); err != nil {
