@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"gpm/app"
+	"gpm/boot"
 	"gpm/daemon"
 	"gpm/master"
 	"gpm/store"
@@ -25,6 +26,12 @@ func runMaster(home string) error {
 	lock, ok, err := adoptLock(home)
 	if err != nil {
 		return err
+	}
+	if !ok && os.Getenv(boot.Variable) != "" {
+		lock, ok, err = standBy(home)
+		if !ok {
+			return err
+		}
 	}
 	if !ok {
 		return app.Errorf(app.CodeConflict, "cannot start a master of %s: one runs already", home)
@@ -48,7 +55,7 @@ func beMaster(home string, table, lock int) error {
 	argv := []string{"gpm", "master", "--home", home}
 	err := master.Run(context.Background(), master.Config{
 		Home:       home,
-		Daemon:     master.Command{Path: master.Self(), Argv: []string{"gpm", "daemon", "--home", home}, Env: os.Environ(), Dir: "/"},
+		Daemon:     master.Command{Path: master.Self(), Argv: []string{"gpm", "daemon", "--home", home}, Env: withoutNotify(os.Environ()), Dir: "/"},
 		Output:     filepath.Join(home, daemonLog),
 		Trampoline: []string{master.Self(), "exec-worker"},
 		Log:        slog.New(slog.NewTextHandler(os.Stderr, nil)),
@@ -63,7 +70,7 @@ func beMaster(home string, table, lock int) error {
 // runAlone is master and daemon in one process, where descriptors cannot be passed between two.
 func runAlone(home string) error {
 	started := time.Now()
-	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
+	log := slog.New(daemon.LogHandler(os.Stderr, os.Getenv(dropInVariable) != ""))
 	table, err := master.NewTable(master.Options{Log: log, Home: home})
 	if err != nil {
 		return err
@@ -94,6 +101,7 @@ const smallHeap = 50
 // daemon. When the master has died it starts another, which finds what is left running.
 func runDaemon(home string) error {
 	started := time.Now()
+	reopen := reopenSignal() // first of all: it would end a process that does not expect it
 	debug.SetGCPercent(smallHeap)
 	nameProcess()
 	conn, err := master.Inherited()
@@ -108,9 +116,9 @@ func runDaemon(home string) error {
 	})
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
-	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
+	log := slog.New(daemon.LogHandler(os.Stderr, os.Getenv(dropInVariable) != ""))
 	err = daemon.Run(ctx, daemon.Config{
-		Home: home, Host: link, Started: started, DropIn: os.Getenv(dropInVariable) != "", LogQuota: logQuota(log), Log: log,
+		Home: home, Host: link, Started: started, DropIn: os.Getenv(dropInVariable) != "", LogQuota: logQuota(log), Log: log, Reopen: reopen,
 		Healthy: func(f func()) { check.Store(&f) },
 	})
 	err = errors.Join(err, link.Close())
@@ -120,8 +128,11 @@ func runDaemon(home string) error {
 	return err
 }
 
-// succeed starts a master in the place of one that died, unless somebody has done so already.
+// succeed starts a master in the place of one that died, unless somebody does so already: an init system, or a command.
 func succeed(home string) error {
+	if os.Getenv(boot.Variable) != "" {
+		return nil
+	}
 	lock, ok, err := lockHome(home)
 	if err != nil || !ok {
 		return err

@@ -120,11 +120,11 @@ func (c *cli) declare(entry ecosystem.AppEntry, environ map[string]string, s *se
 	for field := range s.set {
 		over[field] = field != "name" && !(field == "namespace" && entry.Set[field])
 	}
-	defaults, err := c.defaults()
+	defaults, missing, err := c.defaults()
 	if err != nil {
 		return app.Declared{}, err
 	}
-	spec, err := withServer(underlay(app.Merge(withUpkeep(withExtra(entry), entry.Extra), s.spec, over), defaults, entry.Set, s.set))
+	spec, err := withServer(underlay(app.Merge(withUpkeep(withExtra(entry), entry.Extra), s.spec, over), defaults, missing, entry.Set, s.set))
 	if err != nil {
 		return app.Declared{}, err
 	}
