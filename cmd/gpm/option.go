@@ -37,6 +37,8 @@ func options() []option {
 		{"interpreter-args", "", "args", "arguments of the interpreter", "interpreter_args", words(func(s S) *[]string { return &s.InterpreterArgs })},
 		{"node-args", "", "args", "the same", "interpreter_args", words(func(s S) *[]string { return &s.InterpreterArgs })},
 		{"instances", "i", "n", "how many; max or 0 is one a CPU, -1 one less, 50% half of them", "instances", instances},
+		{"instance-var", "", "name", "variable that holds the number of the instance (default NODE_APP_INSTANCE)", "instance_var", text(func(s S) *string { return &s.InstanceVar })},
+		{"increment-var", "", "name", "variable that is raised by one for each instance, such as PORT", "increment_var", text(func(s S) *string { return &s.IncrementVar })},
 		{"execute-command", "x", "", "fork mode, whatever the program is", "exec_mode", forkMode},
 		{"env", "", "KEY=VALUE", "environment variable (repeatable); of a file, NAME selects env_NAME", "env", variable},
 		{"filter-env", "", "text", "drop variables whose name contains this (repeatable)", "filter_env", list(func(s S) *[]string { return &s.FilterEnv })},
@@ -96,6 +98,8 @@ func options() []option {
 		{"kill-timeout", "k", "time", "pause before SIGKILL (default 5s)", "policy.kill_timeout", duration(func(s S) *time.Duration { return &s.Policy.KillTimeout })},
 		{"no-treekill", "", "", "stop the process only, not its children", "policy.no_treekill", toggle(func(s S) *bool { return &s.Policy.NoTreekill })},
 		{"wait-ready", "", "", "online only after its message \"ready\"", "policy.wait_ready", toggle(func(s S) *bool { return &s.Policy.WaitReady })},
+		{"ready", "", "sign", "when it is online: notify (READY=1), 5s, tcp:PORT, an http URL or its /path, exec:COMMAND", "policy.ready", ready},
+		{"autoscale", "", "min-max", "keep the number of instances between bounds: 1-8,target=70,metric=loop|cpu,cooldown=30s; off", "autoscale", autoscale},
 		{"hang-limit", "", "time", "replace a Node process whose event loop does not turn for so long (default never)", "policy.hang_limit", duration(func(s S) *time.Duration { return &s.Policy.HangLimit })},
 		{"listen-timeout", "", "time", "how long to wait for readiness (default 3s)", "policy.listen_timeout", duration(func(s S) *time.Duration { return &s.Policy.ListenTimeout })},
 	}

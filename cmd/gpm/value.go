@@ -162,6 +162,16 @@ func sticky(s *app.Spec, value string) error {
 	return nil
 }
 
+func ready(s *app.Spec, value string) (err error) {
+	s.Policy.Ready, err = app.ParseReady(value)
+	return err
+}
+
+func autoscale(s *app.Spec, value string) (err error) {
+	s.Autoscale, err = app.ParseAutoscale(value)
+	return err
+}
+
 func logDriver(s *app.Spec, value string) error {
 	switch d := app.LogDriver(value); d {
 	case app.Journald, app.Syslog, app.DriverOut:
