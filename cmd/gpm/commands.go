@@ -76,6 +76,7 @@ func commandTable() []command {
 		{"init ecosystem", groupSelf, one(newInitCommand)},
 		{"ping", groupSelf, one(newPingCommand)},
 		{"update updatePM2", groupSelf, one(newUpdateCommand)},
+		{"doctor", groupSelf, one(newDoctorCommand)},
 		{"startup", groupSelf, one(newStartupCommand)},
 		{"unstartup", groupSelf, one(newUnstartupCommand)},
 		{"kill", groupSelf, one(newKillCommand)},
