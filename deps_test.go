@@ -56,8 +56,8 @@ var arrows = map[string][]string{
 	"testprog/leak": {"proc"},
 	"testprog/prog": {},
 
-	"testprog/npm":     {},
-	"testprog/realpm2": {"testprog/npm"},
+	"testprog/install": {},
+	"testprog/realpm2": {"testprog/install"},
 }
 
 // entryPrefix begins the names of the files of cmd/gpm that may import the daemon

@@ -20,7 +20,8 @@ const (
 	EventLog       EventKind = "log"         // a log file cannot be written, or can again; ID is -1
 	EventHung      EventKind = "hung"        // its event loop did not turn; Lines is where
 	EventReload    EventKind = "reload"      // a replacement took over, or could not: Reason
-	EventPort      EventKind = "port in use" // what it wants to listen on belongs to another program: Reason
+	EventScale     EventKind = "scale"       // another number of instances: Reason
+	EventPort      EventKind = "port"        // what it wants to listen on cannot be had: Reason says whose it is
 	EventUnhealthy EventKind = "unhealthy"   // its health check fails: Reason
 	EventHealthy   EventKind = "healthy"     // it passes, for the first time or again
 	EventUpgrade   EventKind = "upgrade"     // gpm itself becomes another version, or could not: Reason; ID is -1
@@ -40,4 +41,16 @@ type Event struct {
 	Reason string    `json:"reason,omitempty"`
 	Exit   *Exit     `json:"exit,omitempty"`
 	Lines  []string  `json:"lines,omitempty"` // last stderr lines of an exit
+	Out    []string  `json:"out,omitempty"`   // last stdout lines of an exit
+}
+
+// Words are the last lines that a process printed.
+type Words struct{ Err, Out []string }
+
+// Last returns the lines that tell most about a failure: those on stderr, else those on stdout.
+func (w Words) Last() []string {
+	if len(w.Err) > 0 {
+		return w.Err
+	}
+	return w.Out
 }

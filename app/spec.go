@@ -36,6 +36,7 @@ type Spec struct {
 	LogFormat   string `json:"log_date_format,omitempty"` // of a time before each line, in dayjs's letters: YYYY-MM-DD HH:mm:ss
 	LogType     string `json:"log_type,omitempty"`        // "json": an object a line; "" or "raw": as printed
 	LogRotate   Rotate `json:"log_rotate,omitzero"`
+	Log         Lines  `json:"log,omitzero"`
 	PidFile     string `json:"pid_file,omitempty"`
 	Stdin       bool   `json:"stdin,omitempty"` // a pipe that `send` writes to; else nothing to read
 
@@ -61,7 +62,9 @@ type Spec struct {
 	CronRestart      string `json:"cron_restart,omitempty"`       // 5 or 6 fields; "" or "0" = never
 	MaxMemoryRestart int64  `json:"max_memory_restart,omitempty"` // bytes of the whole tree of an instance; 0 = no limit
 
-	Health Health `json:"health,omitzero"` // whether it is well while it runs
+	Autoscale  Autoscale `json:"autoscale,omitzero"`    // how many instances, by how busy they are
+	PostUpdate []string  `json:"post_update,omitempty"` // commands that pull, forward and backward run in Cwd before they reload
+	Health     Health    `json:"health,omitzero"`       // whether it is well while it runs
 
 	NoAutostart bool   `json:"no_autostart,omitempty"`
 	Policy      Policy `json:"policy"`
@@ -72,10 +75,28 @@ type Rotate struct {
 	Off      bool          `json:"off,omitempty"`
 	MaxSize  int64         `json:"max_size,omitempty"` // bytes; 0 = 50 MiB
 	Every    time.Duration `json:"every,omitempty"`    // 0 = by size only
+	Cron     string        `json:"cron,omitempty"`     // also at these times: 5 or 6 fields
 	Keep     int           `json:"keep,omitempty"`     // rotated files; 0 = 10
 	MaxAge   time.Duration `json:"max_age,omitempty"`  // 0 = any age
 	Compress string        `json:"compress,omitempty"` // gzip (default), zstd or none
 }
+
+// Lines says what happens to the lines that an app prints.
+type Lines struct {
+	Driver LogDriver `json:"driver,omitempty"` // where they go besides the files
+	Rate   int       `json:"rate,omitempty"`   // so many a second of each stream; more are left out and counted. 0 = any number
+	Redact []string  `json:"redact,omitempty"` // regular expressions, RE2; what they match (their groups, if they have some) is not written
+}
+
+// LogDriver says where lines go besides the log files, which stay as the buffer and for `gpm logs`.
+type LogDriver string
+
+// The drivers.
+const (
+	Journald  LogDriver = "journald"
+	Syslog    LogDriver = "syslog"
+	DriverOut LogDriver = "stdout" // of gpm itself, where it runs in the foreground
+)
 
 // ExecMode says how the instances of an app share their ports.
 type ExecMode string
@@ -114,6 +135,7 @@ type Policy struct {
 	KillTimeout   time.Duration `json:"kill_timeout"`
 	NoTreekill    bool          `json:"no_treekill,omitempty"` // signal and kill the leader only
 	WaitReady     bool          `json:"wait_ready,omitempty"`  // online only after a readiness message
+	Ready         Ready         `json:"ready,omitzero"`        // another sign that it is online
 	ListenTimeout time.Duration `json:"listen_timeout"`        // how long readiness is awaited
 	HangLimit     time.Duration `json:"hang_limit,omitempty"`  // a Node process whose event loop does not turn for so long is replaced; 0 = never
 }
@@ -146,7 +168,10 @@ func (s Spec) Clone() Spec {
 	s.Listen = slices.Clone(s.Listen)
 	s.Watch = slices.Clone(s.Watch)
 	s.IgnoreWatch = slices.Clone(s.IgnoreWatch)
+	s.PostUpdate = slices.Clone(s.PostUpdate)
+	s.Log.Redact = slices.Clone(s.Log.Redact)
 	s.Health.Exec = slices.Clone(s.Health.Exec)
 	s.Policy.StopExitCodes = slices.Clone(s.Policy.StopExitCodes)
+	s.Policy.Ready.Exec = slices.Clone(s.Policy.Ready.Exec)
 	return s
 }

@@ -34,6 +34,8 @@ type Status struct {
 	Exit     *Exit     `json:"exit,omitempty"`     // how the last child ended
 	Reason   string    `json:"reason,omitempty"`   // why it is in this state, for people
 
+	LogTrouble string `json:"log_trouble,omitempty"` // why its output cannot be written now, for people
+
 	Usage *Usage `json:"usage,omitempty"` // nil when nobody asked
 }
 
@@ -64,6 +66,7 @@ type Usage struct {
 // NodeUsage is what the agent in a Node process reports. Sizes in bytes, times in milliseconds; counts, times and
 // delays are of the last second or so.
 type NodeUsage struct {
+	Version      string  `json:"version,omitempty"` // of Node
 	HeapUsed     int64   `json:"heap_used"`
 	HeapTotal    int64   `json:"heap_total"`
 	HeapLimit    int64   `json:"heap_limit"`

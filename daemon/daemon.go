@@ -4,9 +4,11 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
+	"os"
 	"sync"
 	"time"
 
@@ -23,12 +25,14 @@ import (
 
 // Config is what a daemon is started with.
 type Config struct {
-	Home    string // absolute
-	Host    master.Host
-	Log     *slog.Logger
-	Started time.Time
-	DropIn  bool         // called as pm2: its environment variables count
-	Healthy func(func()) // takes the function that the master's heartbeat calls; may be nil
+	Home     string // absolute
+	Host     master.Host
+	Log      *slog.Logger
+	LogQuota int64 // bytes that the logs of all apps may take; 0 = logs.DefaultQuota
+	Started  time.Time
+	DropIn   bool             // called as pm2: its environment variables count
+	Reopen   <-chan os.Signal // asks to open the log files anew; nil = nobody does
+	Healthy  func(func())     // takes the function that the master's heartbeat calls; may be nil
 }
 
 // Daemon is one running daemon.
@@ -43,9 +47,11 @@ type Daemon struct {
 	sampler   *metrics.Sampler
 	upkeep    *upkeep // restarts that nobody asks for by hand
 	care      *care   // health checks
+	scaler    *autoscaler
 	inputs    inputs
 	reign     reign
-	trouble   logTrouble
+	trouble   troubles
+	forwards  *forwarders
 	bus       bus
 	agent     string // path of the script that is preloaded into Node; "" when it cannot be
 	upgrade   upgrade
@@ -81,18 +87,20 @@ func Run(ctx context.Context, cfg Config) error {
 
 func open(cfg Config) (*Daemon, error) {
 	d := &Daemon{
-		cfg: cfg, hash: proc.HomeHash(cfg.Home), killed: make(chan struct{}, 1), upgrade: newUpgrade(), sampler: metrics.New(), trouble: newLogTrouble(),
+		cfg: cfg, hash: proc.HomeHash(cfg.Home), killed: make(chan struct{}, 1), upgrade: newUpgrade(), sampler: metrics.New(), trouble: newTroubles(),
 		tools: tools{exits: proc.NewWatcher(cfg.Host.Exits()), trees: proc.NewTrees(cfg.Host.PID())},
 	}
 	d.apps.apps = map[uint64]*application{}
+	d.forwards = newForwarders(d)
 	d.upkeep, d.care = newUpkeep(d), newCare(d)
+	d.scaler = newAutoscaler(d)
 	var err error
 	flushed := func(upTo uint64) { d.journal.Flushed(upTo) }
 	if d.db, err = d.openStore(store.Options{Timeout: lockWait, Flushed: flushed}); err != nil {
 		return nil, err
 	}
 	d.journal = newJournal(d.db, cfg.Host, cfg.Log)
-	if d.pump, err = logs.NewPump(logs.Options{Log: cfg.Log, Quota: logs.DefaultQuota, OnTrouble: d.trouble.say}); err != nil {
+	if d.pump, err = logs.NewPump(logs.Options{Log: cfg.Log, Quota: cmp.Or(cfg.LogQuota, logs.DefaultQuota), OnTrouble: d.trouble.say}); err != nil {
 		return nil, errors.Join(err, d.db.Close())
 	}
 	if d.agent, err = agent.Install(cfg.Home); err != nil {
@@ -105,6 +113,7 @@ func open(cfg Config) (*Daemon, error) {
 }
 
 func (d *Daemon) close() error {
+	d.forwards.close()
 	return errors.Join(d.pump.Close(), d.db.Close())
 }
 
@@ -131,6 +140,7 @@ func (d *Daemon) run(ctx context.Context) error {
 	d.journal.Event(app.Event{Kind: app.EventDaemonUp, ID: -1, Reason: "version " + app.Version})
 	d.noteRollback()
 	parts.Go(func() { d.trouble.record(ctx, d.journal) })
+	parts.Go(func() { d.reopen(ctx) })
 	endUpkeep := d.upkeep.begin(ctx)
 	defer endUpkeep()
 	d.dropIn(true)

@@ -103,3 +103,12 @@ func (r *registry) find(selectors []string) ([]instance, error) {
 	}
 	return out, nil
 }
+
+// instances lists those of one app.
+func (a *application) instances() []instance {
+	var out []instance
+	for _, m := range a.group.Members() {
+		out = append(out, instance{a, m})
+	}
+	return out
+}

@@ -78,7 +78,10 @@ func (d *Daemon) admit(req app.StartRequest) (ids []int, fresh []instance, err e
 // startable refuses what cannot work, before anything is committed, and completes the rest. What fails only at
 // the last moment becomes an instance in state errored.
 func (d *Daemon) startable(spec app.Spec, counted bool) (app.Spec, error) {
-	if err := errors.Join(launch.Validate(spec), checkLogs(d.cfg.Home, spec), checkUpkeep(spec)); err != nil {
+	if bounds := spec.Autoscale.WithDefaults(); !spec.Autoscale.IsZero() {
+		spec.Instances, counted = max(bounds.Min, min(spec.Instances, bounds.Max)), true
+	}
+	if err := errors.Join(launch.Validate(spec), checkLogs(d.cfg.Home, spec), checkUpkeep(spec), checkReady(spec)); err != nil {
 		return spec, err
 	}
 	plan, err := d.resolver.Resolve(spec, launch.Instance{Home: d.cfg.Home, HomeHash: d.hash})
@@ -195,10 +198,14 @@ func (d *Daemon) first(ctx context.Context, in instance) app.Progress {
 }
 
 // outcome is the line of progress of an instance that was to be started, or stopped. One that could not be
-// started at all is a failure.
+// started at all is a failure, also when it is tried again.
 func (in instance) outcome(st app.Status, err error) app.Progress {
-	if err == nil && st.State == app.Errored && st.Goal == app.Up {
+	switch {
+	case err != nil || st.Goal != app.Up:
+	case st.State == app.Errored:
 		err = app.Errorf(app.CodeInvalid, "%s", in.failure(st))
+	case st.State == app.Waiting && st.Exit != nil && st.Exit.SpawnError != "":
+		err = app.Errorf(app.CodeConflict, "%s", in.failure(st)).WithHint("it is tried again and again; gpm delete %d ends that", st.ID)
 	}
 	return in.done(st, err)
 }

@@ -5,12 +5,12 @@ import (
 	"errors"
 	"reflect"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
 	"gpm/app"
 	"gpm/schedule"
-	"gpm/store"
 	"gpm/watch"
 )
 
@@ -31,6 +31,7 @@ type upkeep struct {
 type rules struct {
 	watch    watch.Rule
 	schedule string
+	rotate   string
 }
 
 func newUpkeep(d *Daemon) *upkeep {
@@ -51,6 +52,7 @@ func (u *upkeep) begin(ctx context.Context) (end func()) {
 	parts.Go(func() { u.follow(ctx) })
 	parts.Go(func() { u.enforce(ctx) })
 	parts.Go(func() { u.d.care.run(ctx) })
+	parts.Go(func() { u.d.scaler.run(ctx) })
 	parts.Go(func() { u.tend(ctx, u.d.apps.instances()) }) // a large tree to watch must not delay the API
 	return func() { cancel(); parts.Wait() }
 }
@@ -66,15 +68,20 @@ func checkUpkeep(spec app.Spec) error {
 	if _, _, err := cronOf(spec); err != nil {
 		return app.Errorf(app.CodeInvalid, "cannot restart %q by cron: %w", spec.Name, err).WithHint("five fields, like \"0 4 * * *\" for every day at 4:00")
 	}
-	return errors.Join(checkWatch(spec), checkHealth(spec))
+	return errors.Join(checkWatch(spec), checkHealth(spec), checkLines(spec))
 }
 
-// cronOf is an app's schedule; pm2's "0" is none.
+// cronOf is when an app is restarted.
 func cronOf(spec app.Spec) (when schedule.Cron, wanted bool, err error) {
-	if spec.CronRestart == "" || spec.CronRestart == "0" {
+	return parseCron(spec.CronRestart)
+}
+
+// parseCron reads a schedule; pm2's "0" is none.
+func parseCron(text string) (when schedule.Cron, wanted bool, err error) {
+	if text == "" || text == "0" {
 		return when, false, nil
 	}
-	when, err = schedule.Parse(spec.CronRestart, "")
+	when, err = schedule.Parse(text, "")
 	return when, err == nil, err
 }
 
@@ -95,10 +102,8 @@ func (u *upkeep) tend(ctx context.Context, targets []instance) {
 	for _, a := range distinct(targets) {
 		u.tendOne(ctx, a)
 	}
-	select {
-	case u.limits <- struct{}{}:
-	default:
-	}
+	poke(u.limits)
+	poke(u.d.scaler.wake)
 	for _, in := range targets {
 		u.d.care.notice(in.app, in.member.ID)
 	}
@@ -109,24 +114,29 @@ func (u *upkeep) tendOne(ctx context.Context, a *application) {
 	rec := a.record.Load()
 	var want rules
 	if a.wantedUp() {
-		want = rules{u.watchRule(*rec), rec.Spec.CronRestart}
+		want = rules{u.watchRule(*rec), rec.Spec.CronRestart, rec.Spec.LogRotate.Cron}
 	}
 	have := u.kept[rec.Key]
 	if !reflect.DeepEqual(have.watch, want.watch) && !u.setWatch(ctx, *rec, want.watch) {
 		want.watch = watch.Rule{} // so that the next start tries again
 	}
 	if have.schedule != want.schedule {
-		u.setSchedule(*rec, want.schedule != "")
+		u.setSchedule(upkeepID(rec.Key), want.schedule)
+	}
+	if have.rotate != want.rotate {
+		u.setSchedule(rotatePrefix+upkeepID(rec.Key), want.rotate)
 	}
 	if u.kept[rec.Key] = want; reflect.DeepEqual(want, rules{}) {
 		delete(u.kept, rec.Key)
 	}
 }
 
-func (u *upkeep) setSchedule(rec store.App, on bool) {
-	id := upkeepID(rec.Key)
-	when, wanted, err := cronOf(rec.Spec)
-	if !on || !wanted {
+// rotatePrefix tells the schedule for an app's log files from the one for its restarts.
+const rotatePrefix = "rotate/"
+
+func (u *upkeep) setSchedule(id, cron string) {
+	when, wanted, err := parseCron(cron)
+	if !wanted {
 		u.cron.Remove(id)
 		u.said("schedule", err)
 		return
@@ -135,7 +145,12 @@ func (u *upkeep) setSchedule(rec store.App, on bool) {
 }
 
 func (u *upkeep) onSchedule(ctx context.Context, id string, _ time.Time) error {
-	if a := u.byID(id); a != nil {
+	key, rotates := strings.CutPrefix(id, rotatePrefix)
+	a := u.byID(key)
+	switch {
+	case a != nil && rotates:
+		u.d.pump.Rotate(u.d.logFiles(a.instances())...)
+	case a != nil:
 		u.d.renew(ctx, a, nil, "cron: "+a.spec().CronRestart, nextInTurn)
 	}
 	return nil

@@ -28,6 +28,11 @@ func (a *application) complete(st app.Status) app.Status {
 	return st
 }
 
+// getHost measures the machine.
+func (d *Daemon) getHost(ctx context.Context, _ ipc.None) (app.Host, error) {
+	return d.sampler.Host(ctx), nil
+}
+
 // about is what the last start of an app found out.
 type about struct{ version, user string }
 
@@ -78,6 +83,7 @@ func (d *Daemon) getDetails(ctx context.Context, q ipc.DetailsQuery) ([]app.Deta
 
 func (d *Daemon) detail(ctx context.Context, in instance) app.Detail {
 	st, spec := d.view(in), in.app.spec()
+	st.LogTrouble = d.logTrouble(in)
 	det := app.Detail{Status: st, Spec: spec, PidFile: launch.PidPath(d.cfg.Home, spec, st.ID)}
 	det.OutLog, det.ErrLog = launch.LogPaths(d.cfg.Home, spec, st.ID)
 	inst := launch.Instance{ID: st.ID, Slot: st.Slot, Seq: st.Seq, Home: d.cfg.Home, HomeHash: d.hash}

@@ -99,6 +99,10 @@ func (e *entry) sort() error {
 		env, isEnv := strings.CutPrefix(m.key, "env_")
 		switch {
 		case m.value.kind == null && known:
+		case m.key == "log" && m.value.kind != object: // pm2's other name for log_file
+			if err := e.give("log_file", m); err != nil {
+				return err
+			}
 		case m.key == "env_file" && m.value.kind == object: // the environment called file
 			e.envs[env] = m
 		case known:
@@ -133,6 +137,12 @@ func (e *entry) fields() error {
 		if !given {
 			continue
 		}
+		if len(f.Parts) > 0 && m.value.kind == object {
+			if err := e.parts(f, m); err != nil {
+				return err
+			}
+			continue
+		}
 		v, ok := converters[f.Type](m.value, e.opts.CPUs)
 		if !ok || !inRange(f, v) {
 			return e.wrong(m, "must be %s, not %s", f.wants(), m.value.describe())
@@ -152,6 +162,9 @@ func (e *entry) fields() error {
 
 // inRange checks the field's bounds, where it has any.
 func inRange(f Field, v any) bool {
+	if word, ok := v.(string); ok && len(f.OneOf) > 0 {
+		return slices.Contains(f.OneOf, word)
+	}
 	if f.Low == 0 && f.High == 0 {
 		return true
 	}

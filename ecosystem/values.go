@@ -2,6 +2,7 @@ package ecosystem
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -13,28 +14,35 @@ type converter func(n *node, cpus int) (v any, ok bool)
 
 // converters are in the order of the types.
 var converters = [...]converter{
-	Text:      asText,
-	Bool:      asBool,
-	Count:     asCount,
-	Number:    asNumber,
-	Duration:  asDuration,
-	Size:      asSize,
-	Words:     asWords,
-	Codes:     func(n *node, _ int) (any, bool) { return asInts(n, 255) },
-	CPUs:      func(n *node, _ int) (any, bool) { return asInts(n, 8191) },
-	Limits:    asLimits,
-	Object:    asObject,
-	Instances: asInstances,
-	Mode:      asMode,
-	LogType: func(n *node, _ int) (any, bool) {
-		return n.text, n.kind == text && (n.text == "raw" || n.text == "json")
-	},
+	Text:        asText,
+	Bool:        asBool,
+	Count:       asCount,
+	Number:      asNumber,
+	Duration:    asDuration,
+	Size:        asSize,
+	Words:       asWords,
+	Lines:       asLines,
+	Codes:       func(n *node, _ int) (any, bool) { return asInts(n, 255) },
+	CPUs:        func(n *node, _ int) (any, bool) { return asInts(n, 8191) },
+	Limits:      asLimits,
+	Object:      asObject,
+	Instances:   asInstances,
+	Mode:        asMode,
+	LogType:     oneOf("raw", "json"),
+	Compress:    oneOf("gzip", "zstd", "none"),
+	Driver:      oneOf("journald", "syslog", "stdout"),
 	Cron:        asCron,
 	Signal:      asSignal,
 	BoolOrText:  asBoolOrText,
 	BoolOrWords: asBoolOrWords,
+	Readiness:   asReady,
+	Autoscaling: asAutoscale,
 	Environment: func(n *node, _ int) (any, bool) { return n, n.kind == object || n.kind == text },
 	Anything:    func(n *node, _ int) (any, bool) { return n.plain(), true },
+}
+
+func oneOf(words ...string) converter {
+	return func(n *node, _ int) (any, bool) { return n.text, n.kind == text && slices.Contains(words, n.text) }
 }
 
 func asText(n *node, _ int) (any, bool) {
@@ -128,6 +136,14 @@ func asWords(n *node, _ int) (any, bool) {
 		words = append(words, item.variable())
 	}
 	return words, n.kind == list
+}
+
+// asLines takes a list, or a string that is the only line.
+func asLines(n *node, _ int) (any, bool) {
+	if n.kind == text {
+		n = &node{kind: list, items: []*node{n}}
+	}
+	return asWords(n, 0)
 }
 
 // asInts takes one number, a list of them, or a string with several.

@@ -101,6 +101,11 @@ func (c *Client) Daemon(ctx context.Context) (app.DaemonStatus, error) {
 	return get[app.DaemonStatus](ctx, c, "/v1/daemon", nil, wait{"the daemon's status", quickCall})
 }
 
+// Host measures the machine.
+func (c *Client) Host(ctx context.Context) (app.Host, error) {
+	return get[app.Host](ctx, c, "/v1/host", nil, wait{"the machine's figures", quickCall})
+}
+
 // Kill stops all processes, the daemon and its master.
 func (c *Client) Kill(ctx context.Context) iter.Seq2[app.Progress, error] {
 	return stream[app.Progress](ctx, c, post("/v1/daemon/kill", None{}), "the daemon to stop everything")
@@ -219,7 +224,35 @@ func (c *Client) eventsOnce(ctx context.Context, q *EventQuery, yield func(app.E
 	return false
 }
 
-// Logs returns lines of the log files and, with Follow, those to come until ctx ends.
+// Logs returns lines of the log files and, with Follow, those to come until ctx ends, also those that come
+// while one daemon has died and the next is not there yet.
 func (c *Client) Logs(ctx context.Context, q app.LogQuery) iter.Seq2[app.LogLine, error] {
-	return stream[app.LogLine](ctx, c, post("/v1/logs", q), "log lines")
+	q.Places = q.Follow
+	return func(yield func(app.LogLine, error) bool) {
+		for again := true; again; {
+			again = c.logsOnce(ctx, &q, yield)
+		}
+	}
+}
+
+// logsOnce is Logs from one daemon. It reports that another is to be asked for what followed.
+func (c *Client) logsOnce(ctx context.Context, q *app.LogQuery, yield func(app.LogLine, error) bool) (again bool) {
+	for line, err := range stream[app.LogLine](ctx, c, post("/v1/logs", *q), "log lines") {
+		if q.Follow && q.From != nil && errors.Is(err, errBroken) {
+			c.seen.Store(true)
+			return true
+		}
+		if line.Place != "" {
+			if q.From == nil {
+				q.From = map[string]string{}
+			}
+			q.From[line.Source()] = line.Place
+		}
+		mark := line.Mark
+		line.Place, line.Mark = "", false
+		if !mark && !yield(line, err) {
+			return false
+		}
+	}
+	return false
 }

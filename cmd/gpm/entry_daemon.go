@@ -70,7 +70,7 @@ func beMaster(home string, table, lock int) error {
 // runAlone is master and daemon in one process, where descriptors cannot be passed between two.
 func runAlone(home string) error {
 	started := time.Now()
-	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
+	log := slog.New(daemon.LogHandler(os.Stderr, os.Getenv(dropInVariable) != ""))
 	table, err := master.NewTable(master.Options{Log: log, Home: home})
 	if err != nil {
 		return err
@@ -78,7 +78,20 @@ func runAlone(home string) error {
 	defer table.Close()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
-	return daemon.Run(ctx, daemon.Config{Home: home, Host: table, Started: started, Log: log})
+	return daemon.Run(ctx, daemon.Config{Home: home, Host: table, Started: started, Log: log, LogQuota: logQuota(log)})
+}
+
+// logQuota is what GPM_LOG_QUOTA says; 0 = gpm's default.
+func logQuota(log *slog.Logger) int64 {
+	text := os.Getenv("GPM_LOG_QUOTA")
+	if text == "" {
+		return 0
+	}
+	n, err := parseBytes(text)
+	if err != nil {
+		log.Error("Cannot use GPM_LOG_QUOTA", "value", text, "err", err)
+	}
+	return n
 }
 
 // smallHeap is the garbage collector's goal, in percent over what is in use: a daemon mostly waits.
@@ -88,6 +101,7 @@ const smallHeap = 50
 // daemon. When the master has died it starts another, which finds what is left running.
 func runDaemon(home string) error {
 	started := time.Now()
+	reopen := reopenSignal() // first of all: it would end a process that does not expect it
 	debug.SetGCPercent(smallHeap)
 	nameProcess()
 	conn, err := master.Inherited()
@@ -102,9 +116,9 @@ func runDaemon(home string) error {
 	})
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
+	log := slog.New(daemon.LogHandler(os.Stderr, os.Getenv(dropInVariable) != ""))
 	err = daemon.Run(ctx, daemon.Config{
-		Home: home, Host: link, Started: started, DropIn: os.Getenv(dropInVariable) != "",
-		Log:     slog.New(slog.NewTextHandler(os.Stderr, nil)),
+		Home: home, Host: link, Started: started, DropIn: os.Getenv(dropInVariable) != "", LogQuota: logQuota(log), Log: log, Reopen: reopen,
 		Healthy: func(f func()) { check.Store(&f) },
 	})
 	err = errors.Join(err, link.Close())

@@ -162,6 +162,25 @@ func sticky(s *app.Spec, value string) error {
 	return nil
 }
 
+func ready(s *app.Spec, value string) (err error) {
+	s.Policy.Ready, err = app.ParseReady(value)
+	return err
+}
+
+func autoscale(s *app.Spec, value string) (err error) {
+	s.Autoscale, err = app.ParseAutoscale(value)
+	return err
+}
+
+func logDriver(s *app.Spec, value string) error {
+	switch d := app.LogDriver(value); d {
+	case app.Journald, app.Syslog, app.DriverOut:
+		s.Log.Driver = d
+		return nil
+	}
+	return errors.New("only journald, syslog and stdout are possible")
+}
+
 func forkMode(s *app.Spec, value string) error {
 	s.ExecMode = app.Fork
 	return toggle(func(*app.Spec) *bool { return new(bool) })(s, value)
@@ -281,23 +300,44 @@ func watchPaths(s *app.Spec, value string) error {
 	return nil
 }
 
+// extensions leaves out every file without one of these, and what is left out anyway.
+func extensions(s *app.Spec, value string) error {
+	s.IgnoreWatch = append(s.IgnoreWatch, "*", "!*/")
+	for ext := range strings.SplitSeq(value, ",") {
+		ext = strings.TrimPrefix(strings.TrimSpace(ext), ".")
+		if ext == "" || strings.ContainsAny(ext, `/\*?[]!`) {
+			return errors.New("not extensions like js,ts")
+		}
+		s.IgnoreWatch = append(s.IgnoreWatch, "!*."+ext)
+	}
+	s.IgnoreWatch = append(s.IgnoreWatch, ".*", "node_modules/")
+	return nil
+}
+
 // byteSize reads a size: 1024, 100K, 50M, 2G.
 func byteSize(field func(*app.Spec) *int64) setter {
 	return func(s *app.Spec, value string) error {
-		digits := strings.TrimRight(strings.ToUpper(value), "BI")
-		shift := 0
-		if n := len(digits) - 1; n > 0 {
-			if at := strings.IndexByte("KMGT", digits[n]); at >= 0 {
-				digits, shift = digits[:n], 10*(at+1)
-			}
+		n, err := parseBytes(value)
+		if err == nil {
+			*field(s) = n
 		}
-		n, err := strconv.ParseUint(digits, 10, 63)
-		if err != nil || n > math.MaxInt64>>shift {
-			return errors.New("not a size like 100K, 50M or 2G")
-		}
-		*field(s) = int64(n) << shift
-		return nil
+		return err
 	}
+}
+
+func parseBytes(value string) (int64, error) {
+	digits := strings.TrimRight(strings.ToUpper(value), "BI")
+	shift := 0
+	if n := len(digits) - 1; n > 0 {
+		if at := strings.IndexByte("KMGT", digits[n]); at >= 0 {
+			digits, shift = digits[:n], 10*(at+1)
+		}
+	}
+	n, err := strconv.ParseUint(digits, 10, 63)
+	if err != nil || n > math.MaxInt64>>shift {
+		return 0, errors.New("not a size like 100K, 50M or 2G")
+	}
+	return int64(n) << shift, nil
 }
 
 // shellLine takes one command line for the shell; an empty one takes it back.
