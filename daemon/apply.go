@@ -60,13 +60,14 @@ func (d *Daemon) apply(ctx context.Context, req app.ApplyRequest, out emit) erro
 	if req.Action == app.ActionReload {
 		again := app.ActionRequest{Action: req.Action, Spec: &app.Spec{}} // the settings are new: a reload that fails takes them back
 		err := d.reload(ctx, old, again, before, out)
-		return errors.Join(err, forEach(fresh, startParallel, func(in instance) app.Progress { return started(d.bringUp(ctx, in)) }, out))
+		return errors.Join(err, forEach(fresh, max(1, len(fresh)), func(in instance) app.Progress { return started(d.bringUp(ctx, in)) }, out))
 	}
-	return forEach(append(old, fresh...), startParallel, func(in instance) app.Progress {
+	all := append(old, fresh...)
+	return forEach(all, max(1, len(all)), func(in instance) app.Progress { // turns bounds how many are started at once
 		if isNew[in.member.ID] {
 			return started(d.bringUp(ctx, in))
 		}
-		return in.outcome(in.member.Restart(ctx, byUser))
+		return in.outcome(d.turns.again(ctx, in))
 	}, out)
 }
 
@@ -74,7 +75,7 @@ func (d *Daemon) apply(ctx context.Context, req app.ApplyRequest, out emit) erro
 func (d *Daemon) bringUp(ctx context.Context, in instance) app.Progress {
 	for _, i := range in.app.record.Load().Instances {
 		if i.ID == in.member.ID && i.Goal == app.Up {
-			return in.outcome(in.member.Start(ctx, byUser))
+			return d.first(ctx, in)
 		}
 	}
 	return app.Progress{Status: new(d.view(in))}
@@ -103,6 +104,9 @@ func (d *Daemon) plan(req app.ApplyRequest) (plan, error) {
 	existing, declared := d.appsByName(), map[string]int{}
 	for _, a := range req.Apps {
 		declared[a.Spec.Name]++
+	}
+	if err := d.checkOrder(specsIn(req)...); err != nil && !req.KeepGoing {
+		return plan{}, err
 	}
 	used := map[string]int{}
 	for _, a := range req.Apps {
@@ -139,6 +143,14 @@ func placed(place string, err error) error {
 	}
 	e := app.AsError(err)
 	return app.Errorf(e.Code, "%s: %w", place, err).WithHint("%s", e.Hint)
+}
+
+func specsIn(req app.ApplyRequest) []app.Spec {
+	specs := make([]app.Spec, len(req.Apps))
+	for i, a := range req.Apps {
+		specs[i] = a.Spec
+	}
+	return specs
 }
 
 func (d *Daemon) appsByName() map[string][]*application {

@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"time"
@@ -61,9 +62,12 @@ func checkHealth(spec app.Spec) error {
 	if err == nil && (h.Interval < 0 || h.Timeout < 0 || h.StartPeriod < 0 || h.Retries < 0) {
 		err = errors.New("a time or a number of it is negative")
 	}
+	if err == nil && strings.HasPrefix(h.HTTP, "/") && spec.Env["PORT"] == "" && len(spec.EnvFile) == 0 {
+		err = fmt.Errorf("the process has no PORT at which to ask %q", h.HTTP)
+	}
 	if err != nil {
 		return app.Errorf(app.CodeInvalid, "cannot check the health of %q: %w", spec.Name, err).
-			WithHint("like http: /health, tcp: localhost:3000, or exec: a command")
+			WithHint("like http: http://localhost:3000/health, tcp: localhost:3000, or exec: a command")
 	}
 	return nil
 }
@@ -183,7 +187,7 @@ func (c *care) judge(ctx context.Context, p *patient, wrong error, work *sync.Wa
 	p.app.well.set(p.id, seq, wrong == nil)
 	st := m.Status()
 	if wrong == nil && st.State == app.Online { // for the first time: the supervisor has nothing to say
-		c.d.journal.Event(app.Event{Kind: app.EventHealthy, ID: p.id, Name: p.app.spec().Name, PID: st.PID})
+		c.d.tell(p.app, p.id, app.EventHealthy, "")
 	}
 	before, told := p.told, make(chan struct{})
 	p.told = told

@@ -43,6 +43,9 @@ type Daemon struct {
 	sampler   *metrics.Sampler
 	upkeep    *upkeep // restarts that nobody asks for by hand
 	care      *care   // health checks
+	turns     *turns  // starts that wait for other apps
+	jobs      *jobs   // runs at set times
+	hooks     *hooks  // who is told of what happens
 	inputs    inputs
 	reign     reign
 	trouble   logTrouble
@@ -85,7 +88,7 @@ func open(cfg Config) (*Daemon, error) {
 		tools: tools{exits: proc.NewWatcher(cfg.Host.Exits()), trees: proc.NewTrees(cfg.Host.PID())},
 	}
 	d.apps.apps = map[uint64]*application{}
-	d.upkeep, d.care = newUpkeep(d), newCare(d)
+	d.upkeep, d.care, d.turns, d.jobs, d.hooks = newUpkeep(d), newCare(d), newTurns(d), newJobs(d), newHooks(d)
 	var err error
 	flushed := func(upTo uint64) { d.journal.Flushed(upTo) }
 	if d.db, err = d.openStore(store.Options{Timeout: lockWait, Flushed: flushed}); err != nil {

@@ -48,6 +48,7 @@ func (d *Daemon) report(a *application, st app.Status, events []app.Event) {
 	}
 	d.journal.Record(st, events)
 	d.care.notice(a, st.ID)
+	d.hooks.hear(a, st, events)
 	if !st.State.HasChild() && len(events) > 0 {
 		d.removePID(a.spec(), st.ID)
 	}

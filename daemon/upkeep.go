@@ -30,7 +30,7 @@ type upkeep struct {
 // rules are what is in force for one app.
 type rules struct {
 	watch    watch.Rule
-	schedule string
+	schedule string // with its time zone
 }
 
 func newUpkeep(d *Daemon) *upkeep {
@@ -51,6 +51,9 @@ func (u *upkeep) begin(ctx context.Context) (end func()) {
 	parts.Go(func() { u.follow(ctx) })
 	parts.Go(func() { u.enforce(ctx) })
 	parts.Go(func() { u.d.care.run(ctx) })
+	parts.Go(func() { u.d.turns.run(ctx) })
+	parts.Go(func() { u.said("jobs", u.d.jobs.runner.Run(ctx)) })
+	parts.Go(func() { u.d.hooks.run(ctx) })
 	parts.Go(func() { u.tend(ctx, u.d.apps.instances()) }) // a large tree to watch must not delay the API
 	return func() { cancel(); parts.Wait() }
 }
@@ -66,7 +69,7 @@ func checkUpkeep(spec app.Spec) error {
 	if _, _, err := cronOf(spec); err != nil {
 		return app.Errorf(app.CodeInvalid, "cannot restart %q by cron: %w", spec.Name, err).WithHint("five fields, like \"0 4 * * *\" for every day at 4:00")
 	}
-	return errors.Join(checkWatch(spec), checkHealth(spec))
+	return errors.Join(checkWatch(spec), checkHealth(spec), checkJob(spec), checkHooks(spec))
 }
 
 // cronOf is an app's schedule; pm2's "0" is none.
@@ -74,7 +77,7 @@ func cronOf(spec app.Spec) (when schedule.Cron, wanted bool, err error) {
 	if spec.CronRestart == "" || spec.CronRestart == "0" {
 		return when, false, nil
 	}
-	when, err = schedule.Parse(spec.CronRestart, "")
+	when, err = schedule.Parse(spec.CronRestart, spec.Timezone)
 	return when, err == nil, err
 }
 
@@ -110,7 +113,11 @@ func (u *upkeep) tendOne(ctx context.Context, a *application) {
 	var want rules
 	if a.wantedUp() {
 		want = rules{u.watchRule(*rec), rec.Spec.CronRestart}
+		if want.schedule != "" {
+			want.schedule += " " + rec.Spec.Timezone
+		}
 	}
+	u.said("jobs", u.d.jobs.tend(a))
 	have := u.kept[rec.Key]
 	if !reflect.DeepEqual(have.watch, want.watch) && !u.setWatch(ctx, *rec, want.watch) {
 		want.watch = watch.Rule{} // so that the next start tries again
