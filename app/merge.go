@@ -10,10 +10,11 @@ import (
 // variable by variable, as a restart with a new environment means it.
 func Merge(base, over Spec, set Fields) Spec {
 	out, over := base.Clone(), over.Clone()
-	env := out.Env
+	env, kept := out.Env, out.EnvOver
 	mergeFields(reflect.ValueOf(&out).Elem(), reflect.ValueOf(over), set, "")
 	if set["env"] {
 		out.Env = mergeEnv(env, over.Env)
+		out.EnvOver = slices.Compact(slices.Sorted(slices.Values(append(kept, over.EnvOver...))))
 	}
 	return out
 }

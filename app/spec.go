@@ -19,6 +19,8 @@ type Spec struct {
 	Cwd             string   `json:"cwd"`
 
 	Env       map[string]string `json:"env,omitempty"`        // the whole declared environment of the process
+	EnvFile   []string          `json:"env_file,omitempty"`   // files of KEY=VALUE lines, absolute, read at each start; they win over Env …
+	EnvOver   []string          `json:"env_over,omitempty"`   // … but for these variables of it, which the user gave beside them
 	FilterEnv []string          `json:"filter_env,omitempty"` // variables whose name contains one of these are dropped
 
 	Instances    int      `json:"instances,omitempty"`     // worker count, at least 1 once normalised
@@ -141,6 +143,8 @@ func (s Spec) Clone() Spec {
 	s.Args = slices.Clone(s.Args)
 	s.InterpreterArgs = slices.Clone(s.InterpreterArgs)
 	s.Env = maps.Clone(s.Env)
+	s.EnvFile = slices.Clone(s.EnvFile)
+	s.EnvOver = slices.Clone(s.EnvOver)
 	s.FilterEnv = slices.Clone(s.FilterEnv)
 	s.Rlimits = maps.Clone(s.Rlimits)
 	s.CPUs = slices.Clone(s.CPUs)

@@ -89,6 +89,9 @@ func (l *launcher) Launch(ctx context.Context, seq uint64) (proc.Child, error) {
 		return nil, err
 	}
 	l.app.about.Store(&about{plan.Version, plan.User})
+	if plan, err = plan.WithSecrets(ctx); err != nil {
+		return nil, app.Errorf(app.AsError(err).Code, "cannot start %q: %w", spec.Name, err).WithHint("%s", app.AsError(err).Hint)
+	}
 	spawn := plan.Spawn
 	spawn.Key = childKey(l.id, seq)
 	spawn.Cgroup = l.d.cgroups.Make(spawn.Key)

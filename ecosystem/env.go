@@ -1,33 +1,40 @@
 package ecosystem
 
 import (
+	"errors"
 	"maps"
 	"slices"
 	"strings"
 
-	"github.com/joho/godotenv"
+	"gpm/envfile"
 )
 
 // environment computes the whole environment of an app. Each layer wins over those before it: the caller's
 // environment less what filter_env drops, env of the deploy section for --env, env_file, env, port, and env_NAME
 // for --env NAME.
 func (e *entry) environment() error {
-	declared := map[string]string{}
+	declared, over := map[string]string{}, map[string]string{}
 	layers := []func(map[string]string) error{
-		func(into map[string]string) error { return e.variables(e.deployEnv, into) },
 		e.envFiles,
 		func(into map[string]string) error { return e.variables(e.given["env"], into) },
 		e.portVariable,
 		e.namedEnv,
 	}
+	if err := e.variables(e.deployEnv, declared); err != nil {
+		return err
+	}
 	for _, layer := range layers {
-		if err := layer(declared); err != nil {
+		if err := layer(over); err != nil {
 			return err
 		}
 	}
+	maps.Copy(declared, over)
 	all := e.inherited()
 	maps.Copy(all, declared)
 	e.out.Declared, e.out.Spec.Env = declared, all
+	if len(e.out.Spec.EnvFile) > 0 {
+		e.out.Spec.EnvOver = slices.Sorted(maps.Keys(over))
+	}
 	e.out.Set["env"] = true
 	if m, given := e.given["filter_env"]; given && isSingleFilter(m.value) {
 		e.out.Extra["filter_env"] = m.value.text
@@ -106,7 +113,7 @@ func (e *entry) variables(m member, into map[string]string) error {
 		switch {
 		case v.value.kind == alien:
 			return e.wrong(member{m.key + "." + v.key, v.pos, v.value}, "must be data, not %s", v.value.describe())
-		case !isVariable(v.key) || strings.ContainsRune(value, 0):
+		case !envfile.IsVariable(v.key) || strings.ContainsRune(value, 0):
 			return e.wrong(member{m.key, v.pos, v.value}, "holds %s, which is no variable", quote(v.key))
 		case v.value.kind == null:
 			if err := e.warn(v.pos, "%s%s.%s is null: the app sees the word null", e.where, m.key, v.key); err != nil {
@@ -118,8 +125,6 @@ func (e *entry) variables(m member, into map[string]string) error {
 	return nil
 }
 
-func isVariable(name string) bool { return name != "" && !strings.ContainsAny(name, "=\x00") }
-
 func (e *entry) words(m member, into map[string]string) error {
 	words, err := SplitWords(m.value.text)
 	if err != nil {
@@ -127,7 +132,7 @@ func (e *entry) words(m member, into map[string]string) error {
 	}
 	for _, word := range words {
 		name, value, ok := strings.Cut(word, "=")
-		if !ok || !isVariable(name) || strings.ContainsRune(value, 0) {
+		if !ok || !envfile.IsVariable(name) || strings.ContainsRune(value, 0) {
 			return e.wrong(m, "holds %s, which is not KEY=VALUE", quote(word))
 		}
 		into[name] = value
@@ -142,56 +147,25 @@ func (e *entry) portVariable(into map[string]string) error {
 	return nil
 }
 
-// envFiles reads the files of KEY=VALUE lines, each bounded as every file is.
-func (e *entry) envFiles(into map[string]string) error {
+// envFiles checks the files of KEY=VALUE lines and names them to the daemon, which reads them at each start. What
+// has been declared until then is below them, what follows is above.
+func (e *entry) envFiles(map[string]string) error {
 	m, given := e.given["env_file"]
 	if !given {
 		return nil
 	}
 	files, _ := asWords(m.value, 0)
 	for _, file := range files.([]string) {
-		sub := &reader{name: file, path: absolute(e.out.Spec.Cwd, file)}
-		data, err := sub.readFile()
+		path := absolute(e.out.Spec.Cwd, file)
+		_, err := envfile.Read(path)
+		if wrong, ok := errors.AsType[*envfile.Mistake](err); ok {
+			return bad(pos{line: wrong.Line}, "%s", wrong.Why).withHint("%s", wrong.Hint).sentence(file)
+		}
 		if err != nil {
+			sub := &reader{name: file}
 			return e.wrong(m, "names a file that cannot be used: %v", sub.explain(err))
 		}
-		vars, err := parseDotenv(data)
-		if err != nil {
-			return sub.explain(err)
-		}
-		maps.Copy(into, vars)
+		e.out.Spec.EnvFile = append(e.out.Spec.EnvFile, path)
 	}
 	return nil
-}
-
-// parseDotenv reads the lines of a .env file.
-func parseDotenv(data []byte) (vars map[string]string, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = dotenvError(data)
-		}
-	}()
-	vars, err = godotenv.UnmarshalBytes(data)
-	if err != nil {
-		return nil, dotenvError(data)
-	}
-	for name, value := range vars {
-		if !isVariable(name) || strings.ContainsRune(value, 0) {
-			return nil, bad(pos{}, "%s is no variable", quote(name))
-		}
-	}
-	return vars, nil
-}
-
-// dotenvError points at the first line that is no assignment: the library names none.
-func dotenvError(data []byte) error {
-	n := 0
-	for line := range strings.Lines(string(data)) {
-		n++
-		line = strings.TrimSpace(line)
-		if line != "" && !strings.HasPrefix(line, "#") && !strings.ContainsAny(line, "=:") {
-			return bad(pos{line: n}, "%s is not KEY=VALUE", quote(line))
-		}
-	}
-	return bad(pos{}, "it is no list of KEY=VALUE lines").withHint("a quote may not be closed")
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"gpm/app"
+	"gpm/envfile"
 )
 
 // fuzz gives any text to a format and reads what it makes of it into specs: no panic, an error that is one sentence, an
@@ -79,7 +80,7 @@ func checkSpecs(t *testing.T, f File) {
 			t.Errorf("mode %q", s.ExecMode)
 		}
 		for k, v := range s.Env {
-			if !isVariable(k) || strings.ContainsRune(v, 0) {
+			if !envfile.IsVariable(k) || strings.ContainsRune(v, 0) {
 				t.Errorf("variable %q=%q", k, v)
 			}
 		}
@@ -100,18 +101,6 @@ func FuzzTOML(f *testing.F) {
 
 func FuzzProcfile(f *testing.F) {
 	fuzz(f, "Procfile", "web: node a.js\n# c\n\nworker-2:  x y\r\n")
-}
-
-func FuzzDotenv(f *testing.F) {
-	f.Add("A=1\nexport B='x y'\n# c\nC=\"${A}\\n\"\n")
-	f.Fuzz(func(t *testing.T, input string) {
-		vars, err := parseDotenv([]byte(input))
-		for k := range vars {
-			if err == nil && !isVariable(k) {
-				t.Errorf("variable %q", k)
-			}
-		}
-	})
 }
 
 // FuzzLocate: whatever the source, its keys are found without a panic.

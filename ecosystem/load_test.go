@@ -203,7 +203,7 @@ func TestEnvironment(t *testing.T) {
 		{`filter_env: ["KEY"], env: {MY_KEY: 1}`, "", `HOME=/me MY_KEY=1`},
 		{`port: 80, env: {PORT: 1}, env_prod: {Q: 1}`, "", `HOME=/me PORT=80 SECRET_KEY=k`},
 		{`port: 80, env_prod: {PORT: 90}`, "prod", `HOME=/me PORT=90 SECRET_KEY=k`},
-		{`env_file: ".env", env: {B: "env"}`, "", `A=file B=env HOME=/me SECRET_KEY=k X=y z`},
+		{`env_file: ".env", env: {B: "env"}`, "", `B=env HOME=/me SECRET_KEY=k .env over B`},
 		{`env_file: {A: 1}, env: {}`, "file", `A=1 HOME=/me SECRET_KEY=k`},
 	} {
 		a := one(t, c.json, func(o *ecosystem.Options) {
@@ -215,6 +215,9 @@ func TestEnvironment(t *testing.T) {
 		var got []string
 		for _, k := range slices.Sorted(maps.Keys(a.Spec.Env)) {
 			got = append(got, k+"="+a.Spec.Env[k])
+		}
+		for _, file := range a.Spec.EnvFile { // read at each start
+			got = append(got, filepath.Base(file)+" over "+strings.Join(a.Spec.EnvOver, " "))
 		}
 		if s := strings.Join(got, " "); s != c.want {
 			t.Errorf("%s --env %s:\n got %s\nwant %s", c.json, c.env, s, c.want)
@@ -258,7 +261,7 @@ func TestWarnings(t *testing.T) {
 		{"a.yaml", "x-note: 1\napps:\n- script: a.js\n  wach: true\n", `a.yaml:4:3: app "a.js": unknown key "wach": did you mean "watch"?`},
 		{"a.toml", "[[apps]]\nscript = 'a.js'\n  killTimeot = 3\n", `a.toml:3:3: app "a.js": unknown key "killTimeot": did you mean "kill_timeout"?`},
 		{"a.config.js", "// intances: no\nmodule.exports = {\n  apps: [\n    { script: 'a.js', 'intances': 2 },\n  ],\n};", `a.config.js:4:23: app "a.js": unknown key "intances": did you mean "instances"?`},
-		{"a.config.js", "const k = 'intan' + 'ces';\nmodule.exports = [{ script: 'a.js', [k]: 2 }]", `a.config.js: app "a.js": unknown key "intances": did you mean "instances"?`},
+		{"a.config.js", "const k = 'intan' + 'ces';\nmodule.exports = [{ script: 'a.js', [k]: 2 }]", `a.config.js:1:1: app "a.js": unknown key "intances": did you mean "instances"?`},
 	} {
 		f, err := read(t, c.name, c.content, nil)
 		if err != nil || len(f.Warnings) != 1 || f.Warnings[0].String() != c.want {

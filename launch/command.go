@@ -20,6 +20,7 @@ type command struct {
 	dir         string   // where the app lives, for its package.json
 	runtime     string   // words among which the interpreter is, to know python by
 	wrapper     bool     // it was found on PATH, or is a line for the shell
+	nodeDir     string   // of the Node that the app asks for, to be before its PATH; "" = none
 }
 
 // javascript names the runtime that executes the app's own script. A program on PATH that is written
@@ -58,14 +59,23 @@ func (r *Resolver) command(spec app.Spec) (command, error) {
 		return command{}, err
 	}
 	look := lookup{cwd: spec.Cwd, path: searchPath(spec.Env)}
+	nodeDir, err := r.nodeDir(look, spec)
+	if err != nil {
+		return command{}, err
+	}
+	if nodeDir != "" {
+		look.path = nodeDir + string(filepath.ListSeparator) + look.path
+	}
 	file, err := look.script(spec.Script)
 	if errors.Is(err, app.ErrNotFound) && spec.Interpreter == "" && strings.ContainsAny(spec.Script, " \t\n") {
-		return shellCommand(look, spec)
+		cmd, err := shellCommand(look, spec)
+		cmd.nodeDir = nodeDir
+		return cmd, err
 	}
 	if err != nil {
 		return command{}, err
 	}
-	cmd := command{program: file.path, dir: filepath.Dir(file.path), interpreter: noInterpreter}
+	cmd := command{program: file.path, dir: filepath.Dir(file.path), interpreter: noInterpreter, nodeDir: nodeDir}
 	if file.onPath {
 		cmd.dir, cmd.wrapper = spec.Cwd, true
 	}
@@ -92,7 +102,11 @@ func (r *Resolver) interpreted(look lookup, spec app.Spec, file found) (argv []s
 		}
 		argv, err = r.byRule(look, spec, rule)
 	default:
-		argv, err = look.interpreter(spec.Interpreter)
+		name := spec.Interpreter
+		if strings.HasPrefix(name, nodeAt) {
+			name = "node" // nodeDir is where it looks first
+		}
+		argv, err = look.interpreter(name)
 	}
 	if err != nil {
 		return nil, "", err

@@ -2,12 +2,16 @@ package launch
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
 	"gpm/app"
+	"gpm/envfile"
 )
 
 // Marker is the environment variable by which every process of an instance is
@@ -21,6 +25,9 @@ func environment(spec app.Spec, inst Instance, cmd command, who identity) (map[s
 	if cmd.isPython() && env["PYTHONUNBUFFERED"] == "" {
 		env["PYTHONUNBUFFERED"] = "1" // else the last lines before a crash are lost
 	}
+	if cmd.nodeDir != "" {
+		env["PATH"] = cmd.nodeDir + string(filepath.ListSeparator) + searchPath(env)
+	}
 	if who.credential != nil && who.home != "" {
 		env["HOME"], env["USER"], env["LOGNAME"] = who.home, who.name, who.name
 	}
@@ -28,7 +35,33 @@ func environment(spec app.Spec, inst Instance, cmd command, who identity) (map[s
 		return nil, err
 	}
 	maps.Copy(env, identityVars(spec, inst, cmd))
-	return env, checkEnv(env)
+	return env, errors.Join(checkEnv(env), checkReferences(env))
+}
+
+// declaredEnv is what the caller gave, with what the files of the app say now.
+func declaredEnv(spec app.Spec) (map[string]string, error) {
+	if len(spec.EnvFile) == 0 {
+		return spec.Env, nil
+	}
+	all := maps.Clone(spec.Env)
+	if all == nil {
+		all = map[string]string{}
+	}
+	for _, file := range spec.EnvFile {
+		vars, err := envfile.Read(file)
+		if wrong, ok := errors.AsType[*envfile.Mistake](err); ok {
+			return nil, app.Errorf(app.CodeInvalid, "its env_file %s: %w", file, wrong)
+		}
+		if err != nil {
+			return nil, fileError("its env_file", file, err)
+		}
+		for name, value := range vars {
+			if !slices.Contains(spec.EnvOver, name) {
+				all[name] = value
+			}
+		}
+	}
+	return all, nil
 }
 
 // filterEnv copies env without the variables whose name contains one of the words, and

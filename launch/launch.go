@@ -39,6 +39,7 @@ type Plan struct {
 type Resolver struct {
 	packages cache // versions in package.json
 	nodes    cache // versions of node; its own, for asking takes time
+	wishes   cache // versions of node that files ask for
 }
 
 // Resolve is [Resolver.Resolve] for a single use.
@@ -54,6 +55,10 @@ func (r *Resolver) Resolve(spec app.Spec, inst Instance) (Plan, error) {
 }
 
 func (r *Resolver) resolve(spec app.Spec, inst Instance) (Plan, error) {
+	var err error
+	if spec.Env, err = declaredEnv(spec); err != nil {
+		return Plan{}, err
+	}
 	cmd, err := r.command(spec)
 	if err != nil {
 		return Plan{}, err

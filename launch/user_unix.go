@@ -6,9 +6,11 @@ import (
 	"cmp"
 	"errors"
 	"os"
+	"os/exec"
 	"os/user"
 	"slices"
 	"strconv"
+	"syscall"
 
 	"gpm/app"
 	"gpm/master"
@@ -135,4 +137,11 @@ func systemError(err error) error {
 		return nil
 	}
 	return app.Errorf(app.CodeInternal, "the user database cannot be read: %w", err)
+}
+
+// actAs has a command run as another user; nil is oneself.
+func actAs(cmd *exec.Cmd, c *master.Credential) {
+	if c != nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: c.UID, Gid: c.GID, Groups: c.Groups}}
+	}
 }

@@ -176,6 +176,7 @@ func variable(s *app.Spec, value string) error {
 		s.Env = map[string]string{}
 	}
 	s.Env[name] = val
+	s.EnvOver = append(s.EnvOver, name)
 	return nil
 }
 
