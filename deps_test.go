@@ -34,7 +34,7 @@ var arrows = map[string][]string{
 	"logs":      {"app"},
 	"store":     {"app"},
 	"metrics":   {"app"},
-	"watch":     {},
+	"watch":     {"app"},
 	"schedule":  {},
 	"errand":    {},
 	"health":    {"app"},

@@ -31,6 +31,7 @@ func (d *Daemon) routes() []ipc.Route {
 		{Pattern: "POST /v1/resurrect", Handler: ipc.Stream(d.postResurrect)},
 		{Pattern: "POST /v1/input", Handler: ipc.Handle(d.postInput)},
 		{Pattern: "GET /v1/events", Handler: ipc.Stream(d.getEvents)},
+		{Pattern: "GET /v1/watch", Handler: ipc.Handle(d.getWatch)},
 		{Pattern: "GET /v1/history", Handler: ipc.Handle(d.getHistory)},
 		{Pattern: "POST /v1/logs", Handler: ipc.Stream(d.postLogs)},
 		{Pattern: "POST /v1/logs/flush", Handler: ipc.Handle(d.postFlush)},

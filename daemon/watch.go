@@ -2,12 +2,15 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
 
 	"gpm/app"
+	"gpm/ipc"
 	"gpm/launch"
 	"gpm/store"
 	"gpm/watch"
@@ -113,4 +116,35 @@ func changeWords(cwd string, c watch.Change) string {
 		words += fmt.Sprintf(", and %d more", more)
 	}
 	return words
+}
+
+// getWatch explains what is watched of apps, each once, and says of the others that nothing is.
+func (d *Daemon) getWatch(_ context.Context, q ipc.HistoryQuery) ([]app.WatchExplanation, error) {
+	found, err := d.apps.find(q.Selectors)
+	if err != nil {
+		return nil, err
+	}
+	var out []app.WatchExplanation
+	for _, a := range distinct(found) {
+		x, err := d.upkeep.watcher.Explain(upkeepID(a.record.Load().Key))
+		if errors.Is(err, fs.ErrNotExist) {
+			x, err = app.WatchExplanation{Warning: whyUnwatched(a)}, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		x.Name = a.spec().Name
+		out = append(out, x)
+	}
+	return out, nil
+}
+
+func whyUnwatched(a *application) string {
+	switch {
+	case len(a.spec().Watch) == 0:
+		return "it has no watch; gpm restart " + a.spec().Name + " --watch gives it one"
+	case !a.wantedUp():
+		return "it is stopped, and so not watched"
+	}
+	return "it cannot be watched; the daemon's log says why"
 }

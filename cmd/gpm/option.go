@@ -15,6 +15,8 @@ type settings struct {
 	spec app.Spec
 	set  app.Fields
 
+	mild app.Fields // those of set that give way to what a file says
+
 	envName string // --env NAME, which selects env_NAME of a file
 }
 
