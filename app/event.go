@@ -43,4 +43,16 @@ type Event struct {
 	Reason string    `json:"reason,omitempty"`
 	Exit   *Exit     `json:"exit,omitempty"`
 	Lines  []string  `json:"lines,omitempty"` // last stderr lines of an exit
+	Out    []string  `json:"out,omitempty"`   // last stdout lines of an exit
+}
+
+// Words are the last lines that a process printed.
+type Words struct{ Err, Out []string }
+
+// Last returns the lines that tell most about a failure: those on stderr, else those on stdout.
+func (w Words) Last() []string {
+	if len(w.Err) > 0 {
+		return w.Err
+	}
+	return w.Out
 }

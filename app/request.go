@@ -2,6 +2,7 @@ package app
 
 import (
 	"encoding/json"
+	"strconv"
 	"time"
 )
 
@@ -16,8 +17,8 @@ type StartRequest struct {
 	Force   bool     `json:"force,omitempty"`   // start a second app of the same script
 }
 
-// Fields is a set of Spec fields by JSON name; those of Policy as "policy.NAME", those of Rotate as
-// "log_rotate.NAME".
+// Fields is a set of Spec fields by JSON name; those of Policy as "policy.NAME", those of Rotate and
+// Lines as "log_rotate.NAME" and "log.NAME".
 type Fields map[string]bool
 
 // Action is what to do with processes that exist.
@@ -109,7 +110,8 @@ type DaemonStatus struct {
 	Restarts  int       `json:"daemon_restarts"` // daemons before this one under the same master
 	RSS       int64     `json:"rss"`             // bytes, daemon and master
 	Cgroup    string    `json:"cgroup,omitempty"`
-	Schema    int       `json:"schema"` // of the database
+	Pressure  *Pressure `json:"pressure,omitempty"` // of the machine, where it tells
+	Schema    int       `json:"schema"`             // of the database
 	Warnings  []string  `json:"warnings,omitempty"`
 	// RolledBack is why the last upgrade failed, when this daemon was started because of that.
 	RolledBack string `json:"rolled_back,omitempty"`
@@ -134,6 +136,9 @@ type LogQuery struct {
 	Since     time.Time   `json:"since,omitzero"`    // lines that came later
 	Until     time.Time   `json:"until,omitzero"`    // lines that came earlier
 	Grep      string      `json:"grep,omitempty"`    // lines that match this regular expression, RE2
+
+	Places bool              `json:"places,omitempty"` // deliver LogLine.Place
+	From   map[string]string `json:"from,omitempty"`   // by LogLine.Source: the place of the last line that came; go on after it
 }
 
 // LogLine is one line without its newline.
@@ -145,4 +150,10 @@ type LogLine struct {
 	Text   string    `json:"text"`
 	Cut    bool      `json:"cut,omitempty"`  // a very long line that goes on in the next one of the same source
 	File   string    `json:"file,omitempty"` // set on a header line that begins the history of a file; Text is empty then
+
+	Place string `json:"place,omitempty"` // where its file goes on, in words of the daemon
+	Mark  bool   `json:"mark,omitempty"`  // a header line that is there for its place alone
 }
+
+// Source names the log that a line is from, among those of a query.
+func (l LogLine) Source() string { return strconv.Itoa(l.ID) + "-" + string(l.Stream) }

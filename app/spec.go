@@ -36,6 +36,7 @@ type Spec struct {
 	LogFormat   string `json:"log_date_format,omitempty"` // of a time before each line, in dayjs's letters: YYYY-MM-DD HH:mm:ss
 	LogType     string `json:"log_type,omitempty"`        // "json": an object a line; "" or "raw": as printed
 	LogRotate   Rotate `json:"log_rotate,omitzero"`
+	Log         Lines  `json:"log,omitzero"`
 	PidFile     string `json:"pid_file,omitempty"`
 	Stdin       bool   `json:"stdin,omitempty"` // a pipe that `send` writes to; else nothing to read
 
@@ -47,6 +48,8 @@ type Spec struct {
 	CPUs        []int             `json:"cpus,omitempty"`          // sched_setaffinity(2)
 	CPUAffinity Affinity          `json:"cpu_affinity,omitempty"`  // how instances share the CPUs
 	OOMScoreAdj *int              `json:"oom_score_adj,omitempty"` // -1000..1000, proc(5)
+
+	Limits Limits `json:"limits,omitzero"` // what each instance may use, cgroups(7)
 
 	Listen              []string `json:"listen,omitempty"`                // tcp://host:port, unix://path, udp://host:port; given to the process by LISTEN_FDS, sd_listen_fds(3)
 	Sticky              Sticky   `json:"sticky,omitempty"`                // how a client stays with its worker
@@ -76,10 +79,28 @@ type Rotate struct {
 	Off      bool          `json:"off,omitempty"`
 	MaxSize  int64         `json:"max_size,omitempty"` // bytes; 0 = 50 MiB
 	Every    time.Duration `json:"every,omitempty"`    // 0 = by size only
+	Cron     string        `json:"cron,omitempty"`     // also at these times: 5 or 6 fields
 	Keep     int           `json:"keep,omitempty"`     // rotated files; 0 = 10
 	MaxAge   time.Duration `json:"max_age,omitempty"`  // 0 = any age
 	Compress string        `json:"compress,omitempty"` // gzip (default), zstd or none
 }
+
+// Lines says what happens to the lines that an app prints.
+type Lines struct {
+	Driver LogDriver `json:"driver,omitempty"` // where they go besides the files
+	Rate   int       `json:"rate,omitempty"`   // so many a second of each stream; more are left out and counted. 0 = any number
+	Redact []string  `json:"redact,omitempty"` // regular expressions, RE2; what they match (their groups, if they have some) is not written
+}
+
+// LogDriver says where lines go besides the log files, which stay as the buffer and for `gpm logs`.
+type LogDriver string
+
+// The drivers.
+const (
+	Journald  LogDriver = "journald"
+	Syslog    LogDriver = "syslog"
+	DriverOut LogDriver = "stdout" // of gpm itself, where it runs in the foreground
+)
 
 // ExecMode says how the instances of an app share their ports.
 type ExecMode string
@@ -156,6 +177,7 @@ func (s Spec) Clone() Spec {
 	for i := range s.Hooks {
 		s.Hooks[i].Run = slices.Clone(s.Hooks[i].Run)
 	}
+	s.Log.Redact = slices.Clone(s.Log.Redact)
 	s.Health.Exec = slices.Clone(s.Health.Exec)
 	s.Policy.StopExitCodes = slices.Clone(s.Policy.StopExitCodes)
 	return s

@@ -34,6 +34,8 @@ type Status struct {
 	Exit     *Exit     `json:"exit,omitempty"`     // how the last child ended
 	Reason   string    `json:"reason,omitempty"`   // why it is in this state, for people
 
+	LogTrouble string `json:"log_trouble,omitempty"` // why its output cannot be written now, for people
+
 	Usage *Usage `json:"usage,omitempty"` // nil when nobody asked
 }
 
@@ -93,6 +95,8 @@ type Detail struct {
 	OutLog  string            `json:"out_log"`
 	ErrLog  string            `json:"err_log"`
 	PidFile string            `json:"pid_path"`
+
+	Pressure *Pressure `json:"pressure,omitempty"` // of its cgroup, where it has one that tells
 
 	Actions []string                   `json:"actions,omitempty"` // that the app has announced, for trigger
 	Metrics map[string]json.RawMessage `json:"metrics,omitempty"` // that it reports, as it does

@@ -94,13 +94,13 @@ func (m *Member) takeOver(f *face) (old *face) {
 	return old
 }
 
-// lastWords returns the stderr lines of the last end of a hidden process.
+// lastWords returns the last lines of the last end of a hidden process.
 func (f *face) lastWords() (lines []string, exit *app.Exit) {
 	f.member.mu.Lock()
 	defer f.member.mu.Unlock()
 	for _, ev := range f.held {
 		if ev.Kind == app.EventExit {
-			lines, exit = ev.Lines, ev.Exit
+			lines, exit = app.Words{Err: ev.Lines, Out: ev.Out}.Last(), ev.Exit
 		}
 	}
 	return lines, exit

@@ -7,6 +7,7 @@ import (
 	"gpm/app"
 	"gpm/ipc"
 	"gpm/metrics"
+	"gpm/proc"
 	"gpm/store"
 )
 
@@ -47,6 +48,9 @@ func (d *Daemon) getStatus(ctx context.Context, _ ipc.None) (app.DaemonStatus, e
 		Processes: len(all), Cgroup: d.cgroups.Dir(), Schema: store.Schema(), Warnings: d.warnings(),
 		RolledBack: d.upgrade.rolledBack,
 	}
+	if p, ok := proc.MachinePressure(); ok {
+		st.Pressure = &p
+	}
 	for _, in := range all {
 		if in.member.Status().State == app.Online {
 			st.Online++
@@ -78,6 +82,7 @@ func (d *Daemon) getProcesses(ctx context.Context, q ipc.ListQuery) ([]app.Statu
 	out := make([]app.Status, len(found))
 	for i, in := range found {
 		out[i] = d.view(in)
+		out[i].LogTrouble = d.logTrouble(in)
 	}
 	if q.Usage {
 		d.addUsage(ctx, out)

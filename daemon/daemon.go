@@ -4,6 +4,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -23,12 +24,13 @@ import (
 
 // Config is what a daemon is started with.
 type Config struct {
-	Home    string // absolute
-	Host    master.Host
-	Log     *slog.Logger
-	Started time.Time
-	DropIn  bool         // called as pm2: its environment variables count
-	Healthy func(func()) // takes the function that the master's heartbeat calls; may be nil
+	Home     string // absolute
+	Host     master.Host
+	Log      *slog.Logger
+	LogQuota int64 // bytes that the logs of all apps may take; 0 = logs.DefaultQuota
+	Started  time.Time
+	DropIn   bool         // called as pm2: its environment variables count
+	Healthy  func(func()) // takes the function that the master's heartbeat calls; may be nil
 }
 
 // Daemon is one running daemon.
@@ -48,7 +50,7 @@ type Daemon struct {
 	hooks     *hooks  // who is told of what happens
 	inputs    inputs
 	reign     reign
-	trouble   logTrouble
+	trouble   troubles
 	bus       bus
 	agent     string // path of the script that is preloaded into Node; "" when it cannot be
 	upgrade   upgrade
@@ -84,7 +86,7 @@ func Run(ctx context.Context, cfg Config) error {
 
 func open(cfg Config) (*Daemon, error) {
 	d := &Daemon{
-		cfg: cfg, hash: proc.HomeHash(cfg.Home), killed: make(chan struct{}, 1), upgrade: newUpgrade(), sampler: metrics.New(), trouble: newLogTrouble(),
+		cfg: cfg, hash: proc.HomeHash(cfg.Home), killed: make(chan struct{}, 1), upgrade: newUpgrade(), sampler: metrics.New(), trouble: newTroubles(),
 		tools: tools{exits: proc.NewWatcher(cfg.Host.Exits()), trees: proc.NewTrees(cfg.Host.PID())},
 	}
 	d.apps.apps = map[uint64]*application{}
@@ -95,7 +97,7 @@ func open(cfg Config) (*Daemon, error) {
 		return nil, err
 	}
 	d.journal = newJournal(d.db, cfg.Host, cfg.Log)
-	if d.pump, err = logs.NewPump(logs.Options{Log: cfg.Log, Quota: logs.DefaultQuota, OnTrouble: d.trouble.say}); err != nil {
+	if d.pump, err = logs.NewPump(logs.Options{Log: cfg.Log, Quota: cmp.Or(cfg.LogQuota, logs.DefaultQuota), OnTrouble: d.trouble.say}); err != nil {
 		return nil, errors.Join(err, d.db.Close())
 	}
 	if d.agent, err = agent.Install(cfg.Home); err != nil {

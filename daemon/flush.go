@@ -8,6 +8,7 @@ import (
 	"gpm/app"
 	"gpm/ipc"
 	"gpm/launch"
+	"gpm/logs"
 )
 
 // postFlush empties log files.
@@ -16,11 +17,23 @@ func (d *Daemon) postFlush(_ context.Context, req app.FlushRequest) (app.Flushed
 	if err != nil {
 		return app.Flushed{}, err
 	}
-	files := d.logFiles(found)
-	if len(req.Selectors) == 0 {
-		files = append(files, filepath.Join(d.cfg.Home, "daemon.log"))
+	var targets []logs.Target
+	for _, in := range found {
+		owner := logOwner(in.app.spec())
+		for _, path := range d.logFiles([]instance{in}) {
+			targets = append(targets, logs.Target{Path: path, Owner: owner})
+		}
 	}
-	return app.Flushed{Files: files}, d.pump.Truncate(files...)
+	if len(req.Selectors) == 0 {
+		targets = append(targets, logs.Target{Path: filepath.Join(d.cfg.Home, "daemon.log")})
+	}
+	var done app.Flushed
+	for _, t := range targets {
+		if !slices.Contains(done.Files, t.Path) {
+			done.Files = append(done.Files, t.Path)
+		}
+	}
+	return done, d.pump.Truncate(targets...)
 }
 
 // postReopen opens log files anew, for those who rename them.

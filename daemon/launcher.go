@@ -95,6 +95,7 @@ func (l *launcher) Launch(ctx context.Context, seq uint64) (proc.Child, error) {
 	spawn := plan.Spawn
 	spawn.Key = childKey(l.id, seq)
 	spawn.Cgroup = l.d.cgroups.Make(spawn.Key)
+	l.limit(spec, spawn.Key)
 	spawned, awaited, err := l.spawn(ctx, cluster.Ref{ID: l.id, Seq: seq}, spawn, l.need(spec, plan))
 	if err != nil {
 		return nil, errors.Join(spawnError(plan.Program, spec, err), l.d.cgroups.Remove(spawn.Key))
@@ -102,6 +103,19 @@ func (l *launcher) Launch(ctx context.Context, seq uint64) (proc.Child, error) {
 	child := l.child(spec, seq, spawned, awaited)
 	l.d.writePID(spec, app.Status{ID: l.id, PID: spawned.PID})
 	return child, nil
+}
+
+// limit sets what the process may use. A limit that cannot be had is told, and does not keep an app from running.
+func (l *launcher) limit(spec app.Spec, key string) {
+	why := ""
+	if err := l.d.cgroups.Limit(key, spec.Limits, spec.Cwd); err != nil {
+		why = strings.ReplaceAll(err.Error(), "\n", "; ")
+	}
+	if before := l.app.unlimited.Swap(&why); why == "" || before != nil && *before == why {
+		return
+	}
+	l.d.cfg.Log.Warn("Cannot limit an app", "app", spec.Name, "why", why)
+	l.d.journal.Event(app.Event{Kind: app.EventLimit, ID: l.id, Name: spec.Name, Reason: why})
 }
 
 // need says what a process can make use of. The agent is left out where its file may be out of reach: Node does not
@@ -166,7 +180,7 @@ func (l *launcher) child(spec app.Spec, seq uint64, s master.Spawned, awaited bo
 	l.d.inputs.keep(l.id, s.Stdin)
 	cfg := proc.ChildConfig{
 		Host: l.d.cfg.Host, Exits: l.d.exits, Key: childKey(l.id, seq), PID: s.PID, Start: s.Start, Awaited: awaited,
-		Drain: func(context.Context) []string {
+		Drain: func(context.Context) app.Words {
 			l.d.inputs.drop(l.id, s.Stdin)
 			return drain(out, err)
 		},

@@ -27,7 +27,7 @@ const drainLimit = 2 * time.Second
 func (l *launcher) output(spec app.Spec, seq uint64, s master.Spawned) (out, err *logs.Stream) {
 	home := l.d.cfg.Home
 	outPath, errPath := launch.LogPaths(home, spec, l.id)
-	target := logs.Target{Rotate: rotation(spec.LogRotate), Combined: launch.CombinedLogPath(home, spec, l.id)}
+	target := logs.Target{Rotate: rotation(spec.LogRotate), Combined: launch.CombinedLogPath(home, spec, l.id), Filter: lineFilter(spec), Owner: logOwner(spec)}
 	for _, one := range []struct {
 		pipe   *os.File
 		path   string
@@ -82,7 +82,7 @@ func format(spec app.Spec, id int, stream app.LogStream) *logs.Format {
 	if spec.LogFormat == "" && spec.LogType != "json" {
 		return nil
 	}
-	return &logs.Format{Layout: logs.Layout(spec.LogFormat), JSON: spec.LogType == "json", ID: id, Name: spec.Name, Stream: stream}
+	return &logs.Format{Layout: app.Layout(spec.LogFormat), JSON: spec.LogType == "json", ID: id, Name: spec.Name, Stream: stream}
 }
 
 // attach sends the output of a process to its log file. A file that can never be written is
@@ -103,29 +103,24 @@ func (d *Daemon) attach(r *os.File, target logs.Target, spec app.Spec) *logs.Str
 	return s
 }
 
-// drain reads what a dead process has left in its pipes and returns its last words: those on
-// stderr, or when there are none those on stdout.
-func drain(out, err *logs.Stream) []string {
-	var lines []string
-	for _, s := range []*logs.Stream{out, err} {
-		if s == nil {
-			continue
-		}
-		s.Drain(drainLimit)
-		if tail := s.Tail(tailLines, tailBytes); len(tail) > 0 {
-			lines = tail
+// drain reads what a dead process has left in its pipes and returns its last words.
+func drain(out, err *logs.Stream) (w app.Words) {
+	for s, lines := range map[*logs.Stream]*[]string{out: &w.Out, err: &w.Err} {
+		if s != nil {
+			s.Drain(drainLimit)
+			*lines = s.Tail(tailLines, tailBytes)
 		}
 	}
-	return lines
+	return w
 }
 
-// logTrouble passes on what the pump says about files that cannot be written, for it must not wait.
-type logTrouble struct{ said chan logs.Trouble }
+// troubles passes on what the pump says about files that cannot be written, for it must not wait.
+type troubles struct{ said chan logs.Trouble }
 
-func newLogTrouble() logTrouble { return logTrouble{make(chan logs.Trouble, 64)} }
+func newTroubles() troubles { return troubles{make(chan logs.Trouble, 64)} }
 
 // say is called by the pump. What nobody has taken yet is enough to know.
-func (l logTrouble) say(t logs.Trouble) {
+func (l troubles) say(t logs.Trouble) {
 	select {
 	case l.said <- t:
 	default:
@@ -133,7 +128,7 @@ func (l logTrouble) say(t logs.Trouble) {
 }
 
 // record makes events of it until ctx ends.
-func (l logTrouble) record(ctx context.Context, j *journal) {
+func (l troubles) record(ctx context.Context, j *journal) {
 	for {
 		select {
 		case <-ctx.Done():
@@ -145,10 +140,27 @@ func (l logTrouble) record(ctx context.Context, j *journal) {
 }
 
 func troubleText(t logs.Trouble) string {
-	if t.Err == nil {
+	switch {
+	case t.LeftOut > 0:
+		return strconv.FormatInt(t.LeftOut, 10) + " lines for " + t.Path + " were left out: more than its rate"
+	case t.Err == nil:
 		return "writes to " + t.Path + " again; " + bytesLost(t.Dropped)
 	}
 	return "cannot write " + t.Path + ": " + t.Err.Error() + "; " + bytesLost(t.Dropped)
+}
+
+// logTrouble says which of an instance's log files cannot be written now; "" = none.
+func (d *Daemon) logTrouble(in instance) string {
+	failing := d.pump.Failing()
+	if len(failing) == 0 {
+		return ""
+	}
+	for _, path := range d.logFiles([]instance{in}) {
+		if t, fails := failing[path]; fails {
+			return troubleText(t)
+		}
+	}
+	return ""
 }
 
 func (d *Daemon) postLogs(ctx context.Context, q app.LogQuery, send func(app.LogLine) error) error {
@@ -156,7 +168,17 @@ func (d *Daemon) postLogs(ctx context.Context, q app.LogQuery, send func(app.Log
 	if err != nil {
 		return err
 	}
-	query := logs.Query{Sources: d.logSources(found, q.Streams), Lines: q.Lines, Follow: q.Follow, Pump: d.pump, Since: q.Since, Until: q.Until}
+	query := logs.Query{Lines: q.Lines, Follow: q.Follow, Pump: d.pump, Since: q.Since, Until: q.Until, Places: q.Places}
+	query.Sources = d.logSources(found, q.Streams)
+	for i, src := range query.Sources {
+		query.Sources[i].From = q.From[app.LogLine{ID: src.ID, Stream: src.Stream}.Source()]
+	}
+	query.More = func() []logs.Source {
+		if found, err := d.apps.find(q.Selectors); err == nil { // else what was selected is deleted
+			return d.logSources(found, q.Streams)
+		}
+		return nil
+	}
 	if q.Grep != "" {
 		if query.Grep, err = regexp.Compile(q.Grep); err != nil {
 			return app.Errorf(app.CodeInvalid, "cannot use --grep %q: %w", q.Grep, err).WithHint("it is a regular expression, like ERROR|WARN")

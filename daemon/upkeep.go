@@ -5,12 +5,12 @@ import (
 	"errors"
 	"reflect"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
 	"gpm/app"
 	"gpm/schedule"
-	"gpm/store"
 	"gpm/watch"
 )
 
@@ -31,6 +31,7 @@ type upkeep struct {
 type rules struct {
 	watch    watch.Rule
 	schedule string // with its time zone
+	rotate   string
 }
 
 func newUpkeep(d *Daemon) *upkeep {
@@ -69,15 +70,28 @@ func checkUpkeep(spec app.Spec) error {
 	if _, _, err := cronOf(spec); err != nil {
 		return app.Errorf(app.CodeInvalid, "cannot restart %q by cron: %w", spec.Name, err).WithHint("five fields, like \"0 4 * * *\" for every day at 4:00")
 	}
-	return errors.Join(checkWatch(spec), checkHealth(spec), checkJob(spec), checkHooks(spec))
+	return errors.Join(checkWatch(spec), checkHealth(spec), checkLines(spec), checkJob(spec), checkHooks(spec))
 }
 
-// cronOf is an app's schedule; pm2's "0" is none.
+// cronOf is when an app is restarted.
 func cronOf(spec app.Spec) (when schedule.Cron, wanted bool, err error) {
-	if spec.CronRestart == "" || spec.CronRestart == "0" {
+	return parseCron(inZone(spec.CronRestart, spec.Timezone))
+}
+
+// inZone is a schedule that names its time zone.
+func inZone(cron, zone string) string {
+	if cron == "" || cron == "0" || zone == "" {
+		return cron
+	}
+	return "CRON_TZ=" + zone + " " + cron
+}
+
+// parseCron reads a schedule; pm2's "0" is none.
+func parseCron(text string) (when schedule.Cron, wanted bool, err error) {
+	if text == "" || text == "0" {
 		return when, false, nil
 	}
-	when, err = schedule.Parse(spec.CronRestart, spec.Timezone)
+	when, err = schedule.Parse(text, "")
 	return when, err == nil, err
 }
 
@@ -112,10 +126,8 @@ func (u *upkeep) tendOne(ctx context.Context, a *application) {
 	rec := a.record.Load()
 	var want rules
 	if a.wantedUp() {
-		want = rules{u.watchRule(*rec), rec.Spec.CronRestart}
-		if want.schedule != "" {
-			want.schedule += " " + rec.Spec.Timezone
-		}
+		zone := rec.Spec.Timezone
+		want = rules{u.watchRule(*rec), inZone(rec.Spec.CronRestart, zone), inZone(rec.Spec.LogRotate.Cron, zone)}
 	}
 	u.said("jobs", u.d.jobs.tend(a))
 	have := u.kept[rec.Key]
@@ -123,17 +135,22 @@ func (u *upkeep) tendOne(ctx context.Context, a *application) {
 		want.watch = watch.Rule{} // so that the next start tries again
 	}
 	if have.schedule != want.schedule {
-		u.setSchedule(*rec, want.schedule != "")
+		u.setSchedule(upkeepID(rec.Key), want.schedule)
+	}
+	if have.rotate != want.rotate {
+		u.setSchedule(rotatePrefix+upkeepID(rec.Key), want.rotate)
 	}
 	if u.kept[rec.Key] = want; reflect.DeepEqual(want, rules{}) {
 		delete(u.kept, rec.Key)
 	}
 }
 
-func (u *upkeep) setSchedule(rec store.App, on bool) {
-	id := upkeepID(rec.Key)
-	when, wanted, err := cronOf(rec.Spec)
-	if !on || !wanted {
+// rotatePrefix tells the schedule for an app's log files from the one for its restarts.
+const rotatePrefix = "rotate/"
+
+func (u *upkeep) setSchedule(id, cron string) {
+	when, wanted, err := parseCron(cron)
+	if !wanted {
 		u.cron.Remove(id)
 		u.said("schedule", err)
 		return
@@ -142,7 +159,12 @@ func (u *upkeep) setSchedule(rec store.App, on bool) {
 }
 
 func (u *upkeep) onSchedule(ctx context.Context, id string, _ time.Time) error {
-	if a := u.byID(id); a != nil {
+	key, rotates := strings.CutPrefix(id, rotatePrefix)
+	a := u.byID(key)
+	switch {
+	case a != nil && rotates:
+		u.d.pump.Rotate(u.d.logFiles(a.instances())...)
+	case a != nil:
 		u.d.renew(ctx, a, nil, "cron: "+a.spec().CronRestart, nextInTurn)
 	}
 	return nil

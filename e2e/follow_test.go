@@ -5,6 +5,7 @@ package e2e
 import (
 	"bufio"
 	"encoding/json"
+	"fmt"
 	"testing"
 
 	"gpm/app"
@@ -41,4 +42,26 @@ func TestEventsOutliveTheDaemon(t *testing.T) {
 	h.must("stop", "sleeper")
 	for next().Kind != app.EventStop {
 	}
+}
+
+// TestLogsOutliveTheDaemon: who follows the output misses no line and sees none twice when the daemon is killed.
+func TestLogsOutliveTheDaemon(t *testing.T) {
+	t.Parallel()
+	h := newHome(t)
+	h.must("start", progBin, "--name", "talker", "--no-autorestart", "--log-max-size", "20K", "--log-keep", "1000", "--", "printer", "0", "2000")
+	f := h.follow("logs", "talker", "--raw", "--lines", "-1", "--out")
+	next := 1
+	check := func(line string) bool {
+		if line != fmt.Sprintf("out %d", next) {
+			t.Fatalf("%q comes where line %d should", line, next)
+		}
+		next++
+		return next%3000 == 0
+	}
+	for range 3 {
+		f.until(t, "many lines", check)
+		kill(t, h.daemon().PID)
+	}
+	f.until(t, "the lines after the last daemon", check)
+	h.must("stop", "talker")
 }

@@ -99,6 +99,10 @@ func (e *entry) sort() error {
 		env, isEnv := strings.CutPrefix(m.key, "env_")
 		switch {
 		case m.value.kind == null && known:
+		case m.key == "log" && m.value.kind != object: // pm2's other name for log_file
+			if err := e.give("log_file", m); err != nil {
+				return err
+			}
 		case m.key == "env_file" && m.value.kind == object: // the environment called file
 			e.envs[env] = m
 		case known:
@@ -131,6 +135,12 @@ func (e *entry) fields() error {
 	for _, f := range e.reader.fields {
 		m, given := e.given[f.Name]
 		if !given {
+			continue
+		}
+		if len(f.Parts) > 0 && m.value.kind == object {
+			if err := e.parts(f, m); err != nil {
+				return err
+			}
 			continue
 		}
 		v, ok := converters[f.Type](m.value, e.opts.CPUs)

@@ -18,6 +18,8 @@ type Field struct {
 
 	Low, High int // bounds of a number, Low in milliseconds for a Duration; both 0 = those of the type
 
+	Parts []Field // what an object may hold in the field's place; their Spec begins with that of an object, as "log_rotate.keep"
+
 	put func(*app.Spec, any) // nil with Spec "" or where assembling an app takes several fields
 }
 
@@ -69,30 +71,6 @@ func environmentFields() []Field {
 		{Name: "filter_env", Type: BoolOrWords, Default: "none", Doc: "Which variables of the caller are not inherited: true = all, a string = that one, a list = those whose name contains one of them."},
 		{Name: "append_env_to_name", Type: Bool, Default: "false", Doc: "Adds -NAME to the name with --env NAME."},
 		{Name: "port", Type: Count, High: 65535, Spec: "env", Doc: "Sets the variable PORT."},
-	}
-}
-
-func logFields() []Field {
-	return []Field{
-		{Name: "out_file", Aliases: []string{"out", "output", "out_log"}, Type: Text, Default: "logs/NAME-out.log in gpm's home", Spec: "out_file", Doc: "File for standard output; /dev/null or NULL = none."},
-		{Name: "error_file", Aliases: []string{"error", "err", "err_file", "err_log"}, Type: Text, Default: "logs/NAME-error.log in gpm's home", Spec: "error_file", Doc: "File for standard error; /dev/null or NULL = none."},
-		{Name: "log_file", Aliases: []string{"log"}, Type: BoolOrText, Default: "none", Spec: "log_file", Doc: "File for both together; true = logs/NAME.log in gpm's home."},
-		{Name: "merge_logs", Aliases: []string{"combine_logs"}, Type: Bool, Default: "true for one process in fork mode, else false", Spec: "merge_logs", Doc: "All instances write one file, without -ID in its name.",
-			put: func(s *app.Spec, v any) { s.MergeLogs = v.(bool) }},
-		{Name: "disable_logs", Type: Bool, Default: "false", Spec: "disable_logs", Doc: "Keeps no output at all.",
-			put: func(s *app.Spec, v any) { s.DisableLogs = v.(bool) }},
-		{Name: "log_type", Type: LogType, Default: "raw", Spec: "log_type", Doc: "json writes each line as an object.",
-			put: func(s *app.Spec, v any) { s.LogType = v.(string) }},
-		{Name: "log_date_format", Type: Text, Default: "none", Spec: "log_date_format", Doc: "Time before each line, in dayjs format such as YYYY-MM-DD HH:mm:ss.",
-			put: func(s *app.Spec, v any) { s.LogFormat = v.(string) }},
-		{Name: "time", Type: Bool, Default: "false", Spec: "log_date_format", Doc: "The same as log_date_format: YYYY-MM-DDTHH:mm:ss.",
-			put: func(s *app.Spec, v any) {
-				if v.(bool) && s.LogFormat == "" {
-					s.LogFormat = "YYYY-MM-DDTHH:mm:ss"
-				}
-			}},
-		{Name: "log_rotate", Type: Object, Default: "50 MiB a file, ten files", Doc: "When a log file is set aside and how long it is kept."},
-		{Name: "pid_file", Aliases: []string{"pid"}, Type: Text, Default: "pids/NAME-ID.pid in gpm's home", Spec: "pid_file", Doc: "File that holds the process id."},
 	}
 }
 

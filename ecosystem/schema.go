@@ -79,6 +79,15 @@ func (f Field) property() jsonObject {
 	if err := json.Unmarshal([]byte(schemas[f.Type]), &p); err != nil {
 		panic(err) // a mistake in the table, which the golden test runs through
 	}
+	if len(f.Parts) > 0 {
+		parts := jsonObject{}
+		for _, part := range f.Parts {
+			for _, spelling := range part.spellings() {
+				parts[spelling] = part.property()
+			}
+		}
+		p = jsonObject{"anyOf": []any{p, jsonObject{"type": "object", "properties": parts, "additionalProperties": false}}}
+	}
 	p["description"] = f.Doc
 	if f.Default != "" {
 		p["description"] = f.Doc + " Default: " + f.Default + "."

@@ -19,6 +19,8 @@ const (
 	Instances               // int: a number, max, a negative number, or a percentage of the CPUs
 	Mode                    // string: fork or cluster
 	LogType                 // string: raw or json
+	Compress                // string: gzip, zstd or none
+	Driver                  // string: journald, syslog or stdout
 	Cron                    // string: five or six fields
 	Signal                  // string: SIGTERM, TERM
 	BoolOrText              // bool or string
@@ -43,6 +45,8 @@ var schemas = [...]string{
 	Instances:   `{"anyOf": [{"type": "integer", "maximum": 10000}, {"type": "string", "pattern": "^(max|-?[0-9]+|[0-9]+%)$"}]}`,
 	Mode:        `{"enum": ["fork", "cluster", "fork_mode", "cluster_mode"]}`,
 	LogType:     `{"enum": ["raw", "json"]}`,
+	Compress:    `{"enum": ["gzip", "zstd", "none"]}`,
+	Driver:      `{"enum": ["journald", "syslog", "stdout"]}`,
 	Cron:        `{"type": ["string", "number"]}`,
 	Signal:      `{"type": ["string", "number"]}`,
 	BoolOrText:  `{"type": ["boolean", "string"]}`,
@@ -67,6 +71,8 @@ var wanted = [...]string{
 	Instances:   `a number up to 10000, "max", or a percentage of the CPUs like "50%"`,
 	Mode:        "fork or cluster",
 	LogType:     "raw or json",
+	Compress:    "gzip, zstd or none",
+	Driver:      "journald, syslog or stdout",
 	Cron:        "a cron pattern of five or six fields",
 	Signal:      "the name of a signal like SIGTERM",
 	BoolOrText:  "true, false or a string",

@@ -2,6 +2,7 @@ package ecosystem
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -13,28 +14,32 @@ type converter func(n *node, cpus int) (v any, ok bool)
 
 // converters are in the order of the types.
 var converters = [...]converter{
-	Text:      asText,
-	Bool:      asBool,
-	Count:     asCount,
-	Number:    asNumber,
-	Duration:  asDuration,
-	Size:      asSize,
-	Words:     asWords,
-	Codes:     func(n *node, _ int) (any, bool) { return asInts(n, 255) },
-	CPUs:      func(n *node, _ int) (any, bool) { return asInts(n, 8191) },
-	Limits:    asLimits,
-	Object:    asObject,
-	Instances: asInstances,
-	Mode:      asMode,
-	LogType: func(n *node, _ int) (any, bool) {
-		return n.text, n.kind == text && (n.text == "raw" || n.text == "json")
-	},
+	Text:        asText,
+	Bool:        asBool,
+	Count:       asCount,
+	Number:      asNumber,
+	Duration:    asDuration,
+	Size:        asSize,
+	Words:       asWords,
+	Codes:       func(n *node, _ int) (any, bool) { return asInts(n, 255) },
+	CPUs:        func(n *node, _ int) (any, bool) { return asInts(n, 8191) },
+	Limits:      asLimits,
+	Object:      asObject,
+	Instances:   asInstances,
+	Mode:        asMode,
+	LogType:     oneOf("raw", "json"),
+	Compress:    oneOf("gzip", "zstd", "none"),
+	Driver:      oneOf("journald", "syslog", "stdout"),
 	Cron:        asCron,
 	Signal:      asSignal,
 	BoolOrText:  asBoolOrText,
 	BoolOrWords: asBoolOrWords,
 	Environment: func(n *node, _ int) (any, bool) { return n, n.kind == object || n.kind == text },
 	Anything:    func(n *node, _ int) (any, bool) { return n.plain(), true },
+}
+
+func oneOf(words ...string) converter {
+	return func(n *node, _ int) (any, bool) { return n.text, n.kind == text && slices.Contains(words, n.text) }
 }
 
 func asText(n *node, _ int) (any, bool) {

@@ -224,7 +224,35 @@ func (c *Client) eventsOnce(ctx context.Context, q *EventQuery, yield func(app.E
 	return false
 }
 
-// Logs returns lines of the log files and, with Follow, those to come until ctx ends.
+// Logs returns lines of the log files and, with Follow, those to come until ctx ends, also those that come
+// while one daemon has died and the next is not there yet.
 func (c *Client) Logs(ctx context.Context, q app.LogQuery) iter.Seq2[app.LogLine, error] {
-	return stream[app.LogLine](ctx, c, post("/v1/logs", q), "log lines")
+	q.Places = q.Follow
+	return func(yield func(app.LogLine, error) bool) {
+		for again := true; again; {
+			again = c.logsOnce(ctx, &q, yield)
+		}
+	}
+}
+
+// logsOnce is Logs from one daemon. It reports that another is to be asked for what followed.
+func (c *Client) logsOnce(ctx context.Context, q *app.LogQuery, yield func(app.LogLine, error) bool) (again bool) {
+	for line, err := range stream[app.LogLine](ctx, c, post("/v1/logs", *q), "log lines") {
+		if q.Follow && q.From != nil && errors.Is(err, errBroken) {
+			c.seen.Store(true)
+			return true
+		}
+		if line.Place != "" {
+			if q.From == nil {
+				q.From = map[string]string{}
+			}
+			q.From[line.Source()] = line.Place
+		}
+		mark := line.Mark
+		line.Place, line.Mark = "", false
+		if !mark && !yield(line, err) {
+			return false
+		}
+	}
+	return false
 }

@@ -3,6 +3,7 @@ package launch
 import (
 	"os/user"
 
+	"gpm/app"
 	"gpm/master"
 )
 
@@ -11,6 +12,19 @@ type identity struct {
 	name       string
 	home       string
 	credential *master.Credential
+}
+
+// Owner returns the user and group of the files of an app that runs as somebody else; ok is false where they
+// are ours.
+func Owner(spec app.Spec) (uid, gid int, ok bool) {
+	if spec.User == "" && spec.Group == "" {
+		return 0, 0, false
+	}
+	who, err := identify(spec.User, spec.Group)
+	if err != nil || who.credential == nil { // then it does not start either
+		return 0, 0, false
+	}
+	return int(who.credential.UID), int(who.credential.GID), true
 }
 
 // ourselves is the user of this process.

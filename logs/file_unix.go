@@ -15,16 +15,15 @@ import (
 // directory, when it is not there. Never O_APPEND: splice(2) refuses such files.
 // O_NONBLOCK lets a FIFO be recognised instead of waited for.
 //
-// With an owner, the file's directory may belong to somebody who is not us, so a
-// symbolic link in the last place is refused: it could lead our rights anywhere.
+// With an owner, the file's directory may belong to somebody who is not us: see walker.
 func openLog(path string, owner *Owner) (*os.File, error) {
 	flags := os.O_RDWR | syscall.O_NONBLOCK | syscall.O_NOCTTY
+	var f *os.File
+	var err error
 	if owner != nil {
-		flags |= syscall.O_NOFOLLOW
-	}
-	f, err := os.OpenFile(path, flags, 0)
-	if errors.Is(err, fs.ErrNotExist) {
-		f, err = createLog(path, flags, owner)
+		f, err = openFor(path, flags, *owner)
+	} else if f, err = os.OpenFile(path, flags, 0); errors.Is(err, fs.ErrNotExist) {
+		f, err = createLog(path, flags)
 	}
 	if err != nil {
 		return nil, err
@@ -35,9 +34,8 @@ func openLog(path string, owner *Owner) (*os.File, error) {
 	return f, nil
 }
 
-// createLog makes the file. Exclusively, so that only a file of our making changes
-// hands; whoever was faster is opened as it is.
-func createLog(path string, flags int, owner *Owner) (*os.File, error) {
+// createLog makes the file; whoever was faster is opened as it is.
+func createLog(path string, flags int) (*os.File, error) {
 	f, err := os.OpenFile(path, flags|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrNotExist) {
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
@@ -48,13 +46,7 @@ func createLog(path string, flags int, owner *Owner) (*os.File, error) {
 	if errors.Is(err, fs.ErrExist) {
 		return os.OpenFile(path, flags, 0)
 	}
-	if err != nil || owner == nil {
-		return f, err
-	}
-	if err := f.Chown(owner.UID, owner.GID); err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	return f, nil
+	return f, err
 }
 
 func checkRegular(f *os.File) error {

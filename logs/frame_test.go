@@ -128,27 +128,11 @@ func TestFramedLongLine(t *testing.T) {
 	}
 }
 
-func TestLayout(t *testing.T) {
-	at := time.Date(2026, 2, 3, 14, 5, 6, 7_000_000, time.FixedZone("", 3600))
-	for format, want := range map[string]string{
-		"YYYY-MM-DD HH:mm:ss.SSS Z": "2026-02-03 14:05:06.007 +01:00",
-		"YYYY-MM-DD[T]HH:mm:ssZZ":   "2026-02-03T14:05:06+0100",
-		"ddd D MMM YY, h:mm A":      "Tue 3 Feb 26, 2:05 PM",
-		"":                          "",
-		"[at] HH":                   "at 14",
-		"YYYY年":                     "2026年",
-	} {
-		if got := at.Format(Layout(format)); got != want {
-			t.Errorf("%q: %q, want %q", format, got, want)
-		}
-	}
-}
-
 // FuzzFrame: however the input arrives, the framed lines are those of the input.
 func FuzzFrame(f *testing.F) {
 	f.Add([]byte("one\ntwo\n\nno end"), []byte{1, 4})
 	f.Fuzz(func(t *testing.T, input, sizes []byte) {
-		form := &Format{Layout: "T"}
+		o := output{format: Format{Layout: "T"}}
 		var framed, buf []byte
 		for i, rest := 0, input; len(rest) > 0 || len(buf) > 0; i++ {
 			n := len(rest)
@@ -156,7 +140,7 @@ func FuzzFrame(f *testing.F) {
 				n = min(n, 1+int(sizes[i%len(sizes)]))
 			}
 			buf, rest = append(buf, rest[:n]...), rest[n:]
-			out, used := frame(nil, buf, form, time.Time{}, len(rest) == 0)
+			out, used := o.frame(nil, buf, time.Time{}, len(rest) == 0)
 			framed, buf = append(framed, out...), buf[used:]
 		}
 		var want []byte

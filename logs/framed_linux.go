@@ -27,6 +27,8 @@ func (e *engine) moveFramed(s *Stream, now time.Time, limit int64) moved {
 		m = e.overflow(s)
 	case m.end != pipeEnded && p.failing():
 		m.end = pipeWaits // to try again
+	case m.end != pipeEnded:
+		m.owes = p.owes()
 	}
 	return m
 }

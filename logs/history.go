@@ -1,9 +1,11 @@
 package logs
 
 import (
+	"container/heap"
 	"context"
 	"errors"
 	"io/fs"
+	"time"
 
 	"gpm/app"
 )
@@ -13,62 +15,145 @@ func (q *Query) filtered() bool {
 	return q.Grep != nil || !q.Since.IsZero() || !q.Until.IsZero()
 }
 
-// history delivers the last lines of each log. When the logs are followed
-// afterwards, a last line without an end is left for then.
+// history delivers the last lines of all logs in the order of their arrival, as precisely as the indexes know
+// it. When the logs are followed afterwards, a last line without an end is left for then.
 func (r *reader) history(ctx context.Context) bool {
-	for _, f := range r.all {
+	var m merge
+	for i, f := range r.all {
 		if r.stopped || ctx.Err() != nil {
 			return false
 		}
 		err := r.begin(f)
-		if err == nil && f.src != nil && r.query.Lines != 0 {
-			r.stopped = !r.head(f)
-			err = r.past(ctx, f)
+		shown := f.src != nil && r.query.Lines != 0
+		if err == nil && f.source.From == "" && (shown || r.query.Places) {
+			r.stopped = !r.head(f, !shown)
 		}
-		f.end = 0
+		if err == nil && f.src != nil && (r.query.Lines != 0 || f.source.From != "") {
+			p := &feed{reader: r, followed: f, place: i, share: max(readBlock, maxLast/4) / len(r.all)}
+			if r.query.filtered() && r.query.Lines > 0 && f.source.From == "" {
+				p.ring = &lastRing{max: r.query.Lines, bound: maxLast / len(r.all)}
+			}
+			if err = p.refill(ctx); len(p.lines) > 0 {
+				m = append(m, p)
+			}
+		}
 		r.tell(f, err)
+	}
+	heap.Init(&m)
+	for len(m) > 0 && !r.stopped && ctx.Err() == nil {
+		p := m[0]
+		r.stopped = !r.line(p.followed, p.lines[0])
+		r.tell(p.followed, p.advance(ctx))
+		if len(p.lines) > 0 {
+			heap.Fix(&m, 0)
+		} else {
+			heap.Pop(&m)
+		}
+	}
+	for _, f := range r.all {
+		f.end = 0
 	}
 	return !r.stopped && ctx.Err() == nil
 }
 
-// past delivers from the cursor's place to the present end of the live file.
-func (r *reader) past(ctx context.Context, f *followed) error {
-	out := r.line
-	var ring lastRing
-	if r.query.filtered() && r.query.Lines > 0 {
-		ring.max = r.query.Lines
-		r.line = func(_ *followed, l app.LogLine) bool { ring.add(l); return true }
+// feed is the history of one log, as far as it is read ahead.
+type feed struct {
+	*reader
+	*followed
+	place int       // among the logs, for those whose lines came at the same time
+	share int       // bytes to read ahead
+	ring  *lastRing // for the last lines that the filters let through; nil = all lines
+	lines []app.LogLine
+	at    time.Time // of the first of lines, or when the one before came if that is not known
+	ended bool
+}
+
+// advance goes on to the next line.
+func (p *feed) advance(ctx context.Context) error {
+	p.lines[0] = app.LogLine{}
+	p.lines = p.lines[1:]
+	if len(p.lines) == 0 {
+		return p.refill(ctx)
 	}
-	err := r.untilLive(ctx, f)
-	r.line = out
-	for _, l := range ring.lines {
-		r.stopped = r.stopped || !r.line(f, l)
+	p.note()
+	return nil
+}
+
+// note keeps the order within a log, whatever the clock said.
+func (p *feed) note() {
+	if len(p.lines) > 0 && p.lines[0].At.After(p.at) {
+		p.at = p.lines[0].At
 	}
+}
+
+// refill reads the next lines, from the archives and then the live file up to its end.
+func (p *feed) refill(ctx context.Context) error {
+	p.lines = nil
+	var err error
+	for len(p.lines) == 0 && !p.ended && ctx.Err() == nil {
+		if p.ended, err = p.batch(); p.ended && p.ring != nil {
+			p.lines = p.ring.lines
+		}
+	}
+	p.note()
 	return err
 }
 
-// untilLive reads the archives and then the live file up to f.end.
-func (r *reader) untilLive(ctx context.Context, f *followed) error {
-	emit := r.emit(f)
-	for !r.stopped && ctx.Err() == nil {
-		if err := r.hold(f); err != nil || f.src == nil {
-			return err
-		}
-		last := !f.own.live() || !r.query.Follow
-		more, err := f.lines(r.scratch, turn, last, emit)
-		switch {
-		case err != nil || f.over:
-			return err
-		case more:
-		case f.own.live():
-			return nil
-		default:
-			if err := f.next(); err != nil {
-				return err
-			}
-		}
+// batch reads a batch, or goes over to the next file; ended says that there is no more.
+func (p *feed) batch() (ended bool, err error) {
+	if err := p.hold(p.followed); err != nil || p.src == nil {
+		return true, err
 	}
-	return nil
+	last := !p.own.live() || !p.query.Follow
+	more, err := p.cursor.lines(p.scratch, turn, last, p.gather())
+	switch {
+	case err != nil || p.over || !more && p.own.live():
+		return true, err
+	case !more:
+		err = p.next()
+	}
+	return err != nil, err
+}
+
+// gather keeps the lines that the filters let through, until there are enough.
+func (p *feed) gather() func(Line) bool {
+	size := 0
+	return func(l Line) bool {
+		out := p.label(app.LogLine{Text: string(l.Text), Cut: l.End == Cut, At: p.clock.when(l.Off)})
+		p.over = p.query.over(out)
+		p.mark(p.followed, &out)
+		switch {
+		case !p.query.admits(out):
+		case p.ring != nil:
+			p.ring.add(out)
+		default:
+			p.lines = append(p.lines, out)
+			size += len(out.Text)
+		}
+		return size < p.share && !p.over
+	}
+}
+
+// merge is a heap of logs by the time of their next lines.
+type merge []*feed
+
+func (m merge) Len() int { return len(m) }
+
+func (m merge) Less(i, j int) bool {
+	if c := m[i].at.Compare(m[j].at); c != 0 {
+		return c < 0
+	}
+	return m[i].place < m[j].place
+}
+
+func (m merge) Swap(i, j int) { m[i], m[j] = m[j], m[i] }
+func (m *merge) Push(x any)   { *m = append(*m, x.(*feed)) }
+
+func (m *merge) Pop() any {
+	last := len(*m) - 1
+	p := (*m)[last]
+	*m = (*m)[:last]
+	return p
 }
 
 // begin puts the cursor where the history starts. A rotation between the look at
@@ -93,7 +178,10 @@ func (r *reader) tryBegin(f *followed) (again bool, err error) {
 	live := len(chain) - 1
 	f.end = chain[live].size
 	i, pos := live, int64(0)
+	from, resumes := parsePlace(f.source.From)
 	switch {
+	case resumes:
+		i, pos = from.find(chain)
 	case r.query.Lines == 0:
 		pos = chain[live].size
 	case r.query.filtered():
@@ -104,6 +192,9 @@ func (r *reader) tryBegin(f *followed) (again bool, err error) {
 		}
 	}
 	f.rest = chain[i:live]
+	if i > 0 {
+		f.seen = chain[i-1].at
+	}
 	if err := r.hold(f); err != nil || f.src == nil {
 		return false, err
 	}
@@ -156,9 +247,10 @@ func (q *Query) firstOf(chain []archive) (i int, pos int64) {
 	return i, c.offset(q.Since)
 }
 
-// lastRing keeps the last lines of many, and no more than maxLast bytes of them.
+// lastRing keeps the last lines of many, and no more than so many bytes of them.
 type lastRing struct {
 	max   int
+	bound int
 	bytes int
 	lines []app.LogLine
 }
@@ -166,7 +258,7 @@ type lastRing struct {
 func (r *lastRing) add(l app.LogLine) {
 	r.lines = append(r.lines, l)
 	r.bytes += len(l.Text)
-	for len(r.lines) > r.max || r.bytes > maxLast && len(r.lines) > 1 {
+	for len(r.lines) > r.max || r.bytes > r.bound && len(r.lines) > 1 {
 		r.bytes -= len(r.lines[0].Text)
 		r.lines[0] = app.LogLine{}
 		r.lines = r.lines[1:]

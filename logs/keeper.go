@@ -134,11 +134,16 @@ func (h *keeper) tidy() {
 	h.mu.Unlock()
 	var kept []archive
 	var jobs []job
+	room := h.quota
 	for _, dir := range dirs {
 		k, j := h.tidyDir(dir, rules)
+		room -= liveBytes(dir, rules, h.quota)
 		kept, jobs = append(kept, k...), append(jobs, j...)
 	}
-	for _, a := range overQuota(kept, h.quota) {
+	if h.quota > 0 {
+		room = max(room, 1)
+	}
+	for _, a := range overQuota(kept, room) {
 		h.remove(a)
 	}
 	h.mu.Lock()
@@ -152,6 +157,19 @@ func (h *keeper) tidy() {
 	if len(jobs) > 0 {
 		nudge(h.work)
 	}
+}
+
+// liveBytes is the size of the log files in a directory that are written now; nothing without a quota.
+func liveBytes(dir string, rules map[string]Policy, quota int64) (total int64) {
+	for path := range rules {
+		if quota == 0 || filepath.Dir(path) != dir {
+			continue
+		}
+		if st, err := statPath(path); err == nil {
+			total += st.size
+		}
+	}
+	return total
 }
 
 func (h *keeper) tidyDir(dir string, rules map[string]Policy) (kept []archive, jobs []job) {

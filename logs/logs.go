@@ -28,7 +28,7 @@ const (
 type Options struct {
 	Log       *slog.Logger  // nil = silent
 	MaxOpen   int           // log files open at once; 0 = DefaultMaxOpen
-	Quota     int64         // bytes that all rotated files together may take; 0 = no limit
+	Quota     int64         // bytes that all log files together may take: the oldest rotated ones go; 0 = no limit
 	OnTrouble func(Trouble) // called when a file cannot be written and when it can again; must not block or call the Pump
 }
 
@@ -39,21 +39,23 @@ type Target struct {
 	Rotate Policy // the zero value: never. Of several streams of a file the last one attached decides
 
 	Format   *Format // nil = the bytes as they come
+	Filter   *Filter // nil = every line as it is
 	Combined string  // a second file, shared by the streams of an app, that gets the same lines in order of arrival; "" = none
-	Key      string  // with Format or Combined: names the stream across daemons, such as "3-out"; unique among those attached
+	Key      string  // with Format, Filter or Combined: names the stream across daemons, such as "3-out"; unique among those attached
 }
 
 // framed says that lines have to be looked at.
-func (t Target) framed() bool { return t.Format != nil || t.Combined != "" }
+func (t Target) framed() bool { return t.Format != nil || t.Filter != nil || t.Combined != "" }
 
 // Owner is a user and group by number; -1 leaves one as it is.
 type Owner struct{ UID, GID int }
 
-// Trouble says that a log file began to fail or recovered.
+// Trouble says that a log file began to fail or recovered, or that lines for it were left out.
 type Trouble struct {
 	Path    string
-	Err     error // nil = it works again
+	Err     error // nil = it works again, or LeftOut
 	Dropped int64 // bytes lost in this spell so far
+	LeftOut int64 // lines beyond the rate since the last report; 0 = it is about a failure
 }
 
 // Stats are the counters of one log file since the first stream was attached to it.
@@ -62,6 +64,7 @@ type Stats struct {
 	Streams   int   // attached now
 	Bytes     int64 // written
 	Dropped   int64 // read from the pipe but not written: disk full and the like
+	LeftOut   int64 // lines beyond the rate
 	Errors    int64 // failed writes and opens
 	Rotations int64
 	Err       error     // the failure that lasts, nil = none

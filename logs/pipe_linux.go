@@ -63,6 +63,7 @@ type moved struct {
 	n     int64 // bytes taken out of the pipe
 	first int64 // by the first call: what had gathered
 	end   pipeEnd
+	owes  bool // there will be something to write also if nothing comes
 }
 
 // rate estimates the stream's speed after this batch. It falls slowly, so that one
@@ -85,14 +86,17 @@ func (m moved) rest(p pipe) time.Duration {
 	case pipeHeld:
 		return fineTick
 	}
+	if m.n == 0 && m.owes {
+		return slowTick
+	}
 	if m.n == 0 || m.end == pipeMore {
 		return 0
 	}
 	fill := time.Duration(float64(p.size) / 2 / p.rate * float64(time.Second))
-	if fill < fineTick {
+	if fill < fineTick && !m.owes {
 		return 0
 	}
-	return min(fill, slowTick)
+	return min(max(fill, fineTick), slowTick)
 }
 
 // move takes a batch out of the pipe of s. Called with s.mu held.

@@ -85,7 +85,7 @@ func (p *Pump) acquire(t Target) (*sink, error) {
 		if err := checkTarget(t); err != nil {
 			return nil, err
 		}
-		path = canonical(t.Path)
+		path = canonical(t.Path, t.Owner)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -98,6 +98,9 @@ func (p *Pump) acquire(t Target) (*sink, error) {
 			p.sinks[path] = k
 		}
 		k.policy.Store(&t.Rotate)
+		if !slices.Contains(k.names, t.Path) {
+			k.names = append(k.names, t.Path)
+		}
 	}
 	k.refs++
 	k.shared.Store(k.refs > 1)
@@ -136,8 +139,12 @@ func (p *Pump) release(k *sink) {
 	}
 }
 
-// canonical resolves symbolic links, so that one file is one sink whatever it is called.
-func canonical(path string) string {
+// canonical resolves symbolic links, so that one file is one sink whatever it is called. Those of a path that
+// another user may change are left to the moment of opening.
+func canonical(path string, owner *Owner) string {
+	if owner != nil {
+		return filepath.Clean(path)
+	}
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		return real
 	}
@@ -148,6 +155,17 @@ func canonical(path string) string {
 	return filepath.Clean(path)
 }
 
+// sinkOf returns the attached file of a path, whoever owns it; nil = there is none.
+func (p *Pump) sinkOf(path string) *sink {
+	real := canonical(path, nil)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if k := p.sinks[real]; k != nil {
+		return k
+	}
+	return p.sinks[filepath.Clean(path)]
+}
+
 // Reopen closes every log file; each is opened again, by its path, for its next
 // byte. It is what a program that renames log files asks for afterwards.
 func (p *Pump) Reopen() {
@@ -156,25 +174,44 @@ func (p *Pump) Reopen() {
 	}
 }
 
-// Truncate empties log files, attached or not; one that does not exist is empty.
-func (p *Pump) Truncate(paths ...string) error {
+// Truncate empties log files, attached or not; one that does not exist is empty. Of
+// the targets only path and owner count.
+func (p *Pump) Truncate(files ...Target) error {
 	var errs []error
-	for _, path := range paths {
-		real := canonical(path)
-		p.mu.Lock()
-		k := p.sinks[real]
-		p.mu.Unlock()
+	for _, t := range files {
+		k := p.sinkOf(t.Path)
 		if k == nil {
-			errs = append(errs, truncatePath(real))
+			errs = append(errs, truncatePath(canonical(t.Path, t.Owner), t.Owner))
 			continue
 		}
 		errs = append(errs, k.truncate())
-		p.watch.notify(real)
+		p.watch.notify(k.path)
 	}
 	if err := errors.Join(errs...); err != nil {
 		return app.Errorf(app.CodeStorage, "cannot empty the logs: %w", err)
 	}
 	return nil
+}
+
+// Failing returns what is wrong with the files that cannot be written now, by the
+// paths that the targets name.
+func (p *Pump) Failing() map[string]Trouble {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var out map[string]Trouble
+	for _, k := range p.sinks {
+		t := k.ill.Load()
+		if t == nil {
+			continue
+		}
+		if out == nil {
+			out = map[string]Trouble{}
+		}
+		for _, name := range k.names {
+			out[name] = *t
+		}
+	}
+	return out
 }
 
 // Stats returns the counters of every attached file, sorted by path.
@@ -221,9 +258,12 @@ func (p *Pump) Close() error {
 }
 
 func (p *Pump) trouble(t Trouble) {
-	if t.Err != nil {
+	switch {
+	case t.LeftOut > 0:
+		p.log.Warn("Lines are left out", "path", t.Path, "lines", t.LeftOut)
+	case t.Err != nil:
 		p.log.Warn("Cannot write a log file", "path", t.Path, "err", t.Err)
-	} else {
+	default:
 		p.log.Info("Log file works again", "path", t.Path, "dropped", t.Dropped)
 	}
 	if p.alarm != nil {

@@ -97,7 +97,7 @@ func TestTruncatedByOthers(t *testing.T) {
 	write(t, f, "other\n")
 	write(t, w, "ours\n")
 	eventuallyFile(t, path, "after\nother\nours\n")
-	if err := p.Truncate(path, filepath.Join(t.TempDir(), "absent")); err != nil {
+	if err := p.Truncate(Target{Path: path}, Target{Path: filepath.Join(t.TempDir(), "absent")}); err != nil {
 		t.Fatal(err)
 	}
 	eventuallyFile(t, path, "")

@@ -18,21 +18,24 @@ type Source struct {
 	ID     int
 	Name   string
 	Stream app.LogStream
+	From   string // LogLine.Place of the last line that was delivered: go on after it; "" = the last lines
 }
 
 // Query selects lines of several files.
 type Query struct {
-	Sources []Source       // a path that occurs twice is read once, with the first label
-	Lines   int            // last lines of each file, of those that the filters let through; negative = all
-	Since   time.Time      // lines that arrived at or after; those of unknown time count as new enough
-	Until   time.Time      // lines that arrived before; zero = no limit
-	Grep    *regexp.Regexp // lines that match; nil = all
-	Follow  bool           // go on with what is written from now on, until the context ends
-	Pump    *Pump          // tells at once what is written; nil = the files are looked at now and then
+	Sources []Source        // a path that occurs twice is read once, with the first label
+	Lines   int             // last lines of each file, of those that the filters let through; negative = all
+	Since   time.Time       // lines that arrived at or after; those of unknown time count as new enough
+	Until   time.Time       // lines that arrived before; zero = no limit
+	Grep    *regexp.Regexp  // lines that match; nil = all
+	Follow  bool            // go on with what is written from now on, until the context ends
+	Places  bool            // deliver LogLine.Place, and the first one of each log with its header line
+	More    func() []Source // asked now and then, with Follow, for logs to add; nil = there will be no others
+	Pump    *Pump           // tells at once what is written; nil = the files are looked at now and then
 }
 
-// Run delivers the last lines of each log, rotated files included, least recently written file first, each
-// preceded by a header line ([app.LogLine].File); then, with Follow, new lines as they
+// Run delivers the last lines of each log, rotated files included, merged in the order of their arrival, after
+// a header line for each log ([app.LogLine].File); then, with Follow, new lines as they
 // arrive. It reads on only when the consumer asks for more, so a slow one costs no memory and
 // loses nothing that stays on disk. An error concerns the file of the LogLine it comes with.
 func (q Query) Run(ctx context.Context) iter.Seq2[app.LogLine, error] {
@@ -44,7 +47,11 @@ func (q Query) Run(ctx context.Context) iter.Seq2[app.LogLine, error] {
 		}
 		r.line = func(f *followed, l app.LogLine) bool { return yield(l, nil) }
 		r.query = q
-		r.head = func(f *followed) bool { return yield(f.label(app.LogLine{File: f.path}), nil) }
+		r.head = func(f *followed, mark bool) bool {
+			l := f.label(app.LogLine{File: f.path, Mark: mark})
+			r.mark(f, &l)
+			return yield(l, nil)
+		}
 		r.fail = func(f *followed, err error) bool {
 			return yield(f.label(app.LogLine{}), app.Errorf(app.CodeStorage, "cannot read the log %q: %w", f.path, err))
 		}

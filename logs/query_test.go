@@ -84,7 +84,7 @@ func TestQueryHistory(t *testing.T) {
 	for l, err := range (Query{Sources: append(src, src[0]), Lines: 2}).Run(t.Context()) {
 		got = append(got, fmt.Sprint(l.ID, l.Name, l.Stream, filepath.Base(l.File), l.Text, err))
 	}
-	want := []string{"1boutb.log<nil>", "1bout.4<nil>", "0aouta.log<nil>", "0aout.2<nil>", "0aout.3<nil>"}
+	want := []string{"1boutb.log<nil>", "0aouta.log<nil>", "1bout.4<nil>", "0aout.2<nil>", "0aout.3<nil>"}
 	for i := range want {
 		if i >= len(got) || strings.ReplaceAll(got[i], " ", "") != want[i] {
 			t.Fatalf("got %q, want %q", got, want)
@@ -326,16 +326,16 @@ func TestWatcher(t *testing.T) {
 	p := newPump(t, Options{})
 	a, b := filepath.Join(dir, "a"), filepath.Join(dir, "b")
 	w := p.Watch(a, b, b+"/../b")
-	p.watch.notify(canonical(b))
-	p.watch.notify(canonical(a))
-	p.watch.notify(canonical(b))
+	p.watch.notify(canonical(b, nil))
+	p.watch.notify(canonical(a, nil))
+	p.watch.notify(canonical(b, nil))
 	<-w.Ready()
 	if got := w.Dirty(); !slices.Equal(got, []string{b, b + "/../b", a}) {
 		t.Errorf("%q", got)
 	}
 	w.Close()
 	w.Close()
-	p.watch.notify(canonical(a))
+	p.watch.notify(canonical(a, nil))
 	if w.Dirty() != nil || p.watch.count.Load() != 0 || len(p.watch.files) != 0 {
 		t.Error("still watching")
 	}

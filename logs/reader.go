@@ -37,7 +37,7 @@ type reader struct {
 	query   Query
 	raw     func(Line) bool                   // the outputs; false = enough. Without raw, the others are used
 	line    func(*followed, app.LogLine) bool //
-	head    func(*followed) bool
+	head    func(f *followed, mark bool) bool // with mark, for the place alone
 	fail    func(*followed, error) bool
 	all     []*followed
 	byPath  map[string]*followed
@@ -93,6 +93,7 @@ func (r *reader) follow(ctx context.Context, watch *Watcher) {
 	}
 	poll := time.NewTicker(max(pollEvery, time.Duration(len(r.all))*pollCost))
 	defer poll.Stop()
+	asked := time.Now()
 	r.enqueue(r.all...)
 	for {
 		if !r.serve(ctx) {
@@ -105,8 +106,38 @@ func (r *reader) follow(ctx context.Context, watch *Watcher) {
 			for _, path := range watch.Dirty() {
 				r.enqueue(r.byPath[path])
 			}
-		case <-poll.C:
+		case now := <-poll.C:
+			if r.query.More != nil && now.Sub(asked) >= askEvery {
+				if r.addMore(asked, watch); r.stopped {
+					return
+				}
+				asked = now
+			}
 			r.enqueue(r.all...)
+		}
+	}
+}
+
+// askEvery is how often it is asked for more logs to follow.
+const askEvery = time.Second
+
+// addMore adds logs that are new, from what has arrived since.
+func (r *reader) addMore(since time.Time, watch *Watcher) {
+	for _, src := range r.query.More() {
+		if r.byPath[src.Path] != nil {
+			continue
+		}
+		f := &followed{cursor: cursor{path: src.Path}, source: src}
+		r.add(f)
+		if watch != nil {
+			watch.Add(src.Path)
+		}
+		c := openClock(src.Path)
+		f.pos = c.offset(since)
+		f.scanned = f.pos
+		c.close()
+		if r.query.Places && !r.stopped {
+			r.stopped = !r.head(f, true)
 		}
 	}
 }
@@ -162,10 +193,18 @@ func (r *reader) emit(f *followed) func(Line) bool {
 			r.stopped = !r.raw(l)
 		default:
 			out := f.label(app.LogLine{Text: string(l.Text), Cut: l.End == Cut, At: f.clock.when(l.Off)})
+			r.mark(f, &out)
 			f.over = r.query.over(out)
 			r.stopped = r.query.admits(out) && !r.line(f, out)
 		}
 		return !r.stopped && !f.over
+	}
+}
+
+// mark notes in a line where its log goes on.
+func (r *reader) mark(f *followed, l *app.LogLine) {
+	if r.query.Places {
+		l.Place = f.cursor.place().String()
 	}
 }
 

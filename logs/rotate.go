@@ -22,7 +22,7 @@ func DefaultPolicy() Policy {
 	return Policy{MaxSize: 50 << 20, Keep: 10, Compress: Gzip}
 }
 
-// DefaultQuota is a sane bound on all rotated files together.
+// DefaultQuota is a sane bound on all log files together.
 const DefaultQuota = 4 << 30
 
 // rotateRetry is how long a file that cannot be renamed is written on.
@@ -121,10 +121,7 @@ func (k *sink) nextStamp(now time.Time) (time.Time, error) {
 // file ends with a whole line, else with the end of that line. Empty files stay.
 func (p *Pump) Rotate(paths ...string) {
 	for _, path := range paths {
-		p.mu.Lock()
-		k := p.sinks[canonical(path)]
-		p.mu.Unlock()
-		if k != nil {
+		if k := p.sinkOf(path); k != nil {
 			k.rotateSoon(time.Now())
 		}
 	}

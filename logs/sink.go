@@ -31,6 +31,8 @@ type sink struct {
 	refs   int         // guarded by Pump.mu
 	shared atomic.Bool // several streams
 	policy atomic.Pointer[Policy]
+	ill    atomic.Pointer[Trouble] // the present failure, for those who must not wait for mu
+	names  []string                // as the streams name it; guarded by Pump.mu
 
 	mu    sync.Mutex // guards the rest; held during a batch
 	file  *os.File   // nil = not open
@@ -45,6 +47,9 @@ type sink struct {
 	index index
 	fault fault
 	stats Stats
+
+	unsaid int64     // lines left out that nobody was told of
+	said   time.Time // when somebody was
 }
 
 // hold keeps a shared file for the stream whose line is not complete.
@@ -140,6 +145,7 @@ func (k *sink) failed(err error, now time.Time) {
 	}
 	k.fault.err, k.fault.retry = err, now.Add(retryAfter)
 	k.closeFile()
+	k.ill.Store(&Trouble{Path: k.path, Err: err, Dropped: k.fault.dropped})
 	if began {
 		k.pump.trouble(Trouble{Path: k.path, Err: err})
 	}
@@ -176,6 +182,7 @@ func (k *sink) recovered() error {
 	}
 	k.pump.trouble(Trouble{Path: k.path, Dropped: k.fault.dropped})
 	k.fault = fault{}
+	k.ill.Store(nil)
 	return nil
 }
 
@@ -202,6 +209,23 @@ func (k *sink) wrote(n int64) {
 func (k *sink) lost(n int64) {
 	k.stats.Dropped += n
 	k.fault.dropped += n
+	if k.fault.err != nil {
+		k.ill.Store(&Trouble{Path: k.path, Err: k.fault.err, Dropped: k.fault.dropped})
+	}
+}
+
+// sayEvery is how often the report that lines are left out is repeated.
+const sayEvery = time.Minute
+
+// leftOut counts lines beyond the rate.
+func (k *sink) leftOut(n int64, now time.Time) {
+	k.stats.LeftOut += n
+	k.unsaid += n
+	if now.Sub(k.said) < sayEvery {
+		return
+	}
+	k.pump.trouble(Trouble{Path: k.path, LeftOut: k.unsaid})
+	k.unsaid, k.said = 0, now
 }
 
 // heldFrom says that another stream is in the middle of a line. A stream that is
@@ -253,7 +277,7 @@ func (k *sink) reopen() {
 func (k *sink) truncate() error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if err := truncatePath(k.path); err != nil {
+	if err := truncatePath(k.path, k.owner); err != nil {
 		return err
 	}
 	k.off = 0
@@ -299,10 +323,16 @@ func passing(err error) bool {
 }
 
 // truncatePath empties a log file; one that does not exist is empty already.
-func truncatePath(path string) error {
-	err := os.Truncate(path, 0)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+func truncatePath(path string, owner *Owner) error {
+	if owner == nil {
+		return ignoreAbsent(os.Truncate(path, 0))
 	}
-	return err
+	if _, err := os.Lstat(path); err != nil {
+		return ignoreAbsent(err)
+	}
+	f, err := openLog(path, owner)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Truncate(0), f.Close())
 }

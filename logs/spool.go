@@ -28,6 +28,8 @@ const (
 type output struct {
 	sink   *sink
 	format Format
+	filter *Filter
+	limit  limiter
 	slot   int64 // in the journal
 	done   int64 // bytes of the spool that are written
 }
@@ -156,6 +158,11 @@ func (p *spool) failing() bool {
 	return false
 }
 
+// owes says that a file has to be told of lines that were left out.
+func (p *spool) owes() bool {
+	return slices.ContainsFunc(p.outputs, func(o *output) bool { return o.limit.left > 0 })
+}
+
 // pour writes the lines that are complete to every output; with last, also what
 // has no end yet.
 func (s *Stream) pour(now time.Time, last bool) {
@@ -181,9 +188,12 @@ func (s *Stream) pourChunk(o *output, now time.Time, last bool) bool {
 	ws := workspaces.Get().(*workspace)
 	defer workspaces.Put(ws)
 	buf := p.next(o, ws)
-	out, n := frame(ws.out[:0], buf, &o.format, now, last && o.done+int64(len(buf)) == p.in)
+	limit := o.limit // a batch that cannot be written is framed anew
+	out, n := o.frame(ws.out[:0], buf, now, last && o.done+int64(len(buf)) == p.in)
 	ws.out = out
-	if n == 0 {
+	after := o.limit
+	o.limit = limit
+	if n == 0 && len(out) == 0 {
 		return false
 	}
 	k.mu.Lock()
@@ -211,13 +221,17 @@ func (s *Stream) pourChunk(o *output, now time.Time, last bool) bool {
 		return false
 	}
 	o.done += n
+	o.limit = after
+	if left := limit.left; left > 0 && after.left < left {
+		k.leftOut(left, now)
+	}
 	if k == s.sink {
 		s.noteWritten(int64(len(out)))
 	} else {
 		k.pump.watch.notify(k.path)
 	}
 	_, err := p.file.WriteAt(intent{done: o.done}.bytes(), o.slot)
-	return err == nil
+	return err == nil && n > 0
 }
 
 // next reads what an output has not got yet: a chunk, or more when that has no
@@ -235,8 +249,14 @@ func (p *spool) next(o *output, ws *workspace) []byte {
 
 // frame appends the lines at the head of in as they are to stand in the file, and
 // tells how many bytes of in they took.
-func frame(out, in []byte, f *Format, now time.Time, last bool) (_ []byte, used int64) {
-	stamp := f.stamp(now)
+func (o *output) frame(out, in []byte, now time.Time, last bool) (_ []byte, used int64) {
+	stamp, rate := o.format.stamp(now), 0
+	if o.filter != nil {
+		rate = o.filter.Rate
+	}
+	if rate > 0 {
+		out = o.mark(out, stamp, now, false)
+	}
 	for rest := in; len(rest) > 0; {
 		l, n, ok := firstLine(rest, MaxLine)
 		if !ok {
@@ -245,10 +265,25 @@ func frame(out, in []byte, f *Format, now time.Time, last bool) (_ []byte, used 
 			}
 			l, n = Line{Text: rest, End: Open}, len(rest)
 		}
-		out = f.append(out, stamp, l)
+		if rate == 0 || o.limit.admits(rate) {
+			l.Text = o.filter.redact(l.Text)
+			out = o.format.append(out, stamp, l)
+		}
 		rest, used = rest[n:], used+int64(n)
 	}
+	if rate > 0 && last {
+		out = o.mark(out, stamp, now, true)
+	}
 	return out, used
+}
+
+// mark appends the line that tells how many were left out, if it is time for it.
+func (o *output) mark(out []byte, stamp string, now time.Time, last bool) []byte {
+	mark := o.limit.turn(now, o.filter.Rate, last)
+	if mark == "" {
+		return out
+	}
+	return o.format.append(out, stamp, Line{Text: []byte(mark)})
 }
 
 // workspace is the memory of one batch; the workers of the pump need one each.

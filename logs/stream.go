@@ -106,7 +106,7 @@ func (s *Stream) setUpFrames(t Target) error {
 		format = *t.Format
 	}
 	if s.sink.path != "" {
-		outputs = append(outputs, &output{sink: s.sink, format: format})
+		outputs = append(outputs, &output{sink: s.sink, format: format, filter: t.Filter})
 	}
 	if t.Combined != "" {
 		k, err := s.pump.acquire(Target{Path: t.Combined, Owner: t.Owner, Rotate: t.Rotate})
@@ -114,7 +114,7 @@ func (s *Stream) setUpFrames(t Target) error {
 			return err
 		}
 		s.also = k
-		outputs = append(outputs, &output{sink: k, format: format, slot: 64})
+		outputs = append(outputs, &output{sink: k, format: format, filter: t.Filter, slot: 64})
 	}
 	if len(outputs) == 0 {
 		return nil

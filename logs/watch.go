@@ -1,6 +1,7 @@
 package logs
 
 import (
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 )
@@ -14,7 +15,7 @@ type watchers struct {
 }
 
 // Watcher collects which of its files were written. It holds at most one entry
-// per file, however slow its reader is.
+// per file, however slow its reader is. Its methods are for one goroutine.
 type Watcher struct {
 	in    *watchers
 	alias map[string][]string // canonical → as given
@@ -29,12 +30,22 @@ type Watcher struct {
 // be named before it exists or has a stream.
 func (p *Pump) Watch(paths ...string) *Watcher {
 	w := &Watcher{in: &p.watch, alias: map[string][]string{}, set: map[string]struct{}{}, ready: make(chan struct{}, 1)}
-	for _, path := range paths {
-		real := canonical(path)
-		w.alias[real] = append(w.alias[real], path)
-	}
-	p.watch.add(w)
+	w.Add(paths...)
+	p.watch.count.Add(1)
 	return w
+}
+
+// Add reports writes to more files.
+func (w *Watcher) Add(paths ...string) {
+	for _, path := range paths {
+		real, given := canonical(path, nil), filepath.Clean(path)
+		w.alias[real] = append(w.alias[real], path)
+		w.in.put(real, w)
+		if given != real { // the name of a file with an owner, see canonical
+			w.alias[given] = append(w.alias[given], path)
+			w.in.put(given, w)
+		}
+	}
 }
 
 // Ready receives when at least one file was written since the last call of Dirty.
@@ -71,19 +82,16 @@ func (w *Watcher) mark(path string) {
 	}
 }
 
-func (ws *watchers) add(w *Watcher) {
+func (ws *watchers) put(path string, w *Watcher) {
 	ws.mu.Lock()
 	defer ws.mu.Unlock()
 	if ws.files == nil {
 		ws.files = map[string]map[*Watcher]struct{}{}
 	}
-	for path := range w.alias {
-		if ws.files[path] == nil {
-			ws.files[path] = map[*Watcher]struct{}{}
-		}
-		ws.files[path][w] = struct{}{}
+	if ws.files[path] == nil {
+		ws.files[path] = map[*Watcher]struct{}{}
 	}
-	ws.count.Add(1)
+	ws.files[path][w] = struct{}{}
 }
 
 func (ws *watchers) remove(w *Watcher) {

@@ -26,8 +26,8 @@ type ChildConfig struct {
 	// and killed, and what it leaves behind lives on.
 	Tree *Tree
 	// Drain reads the output of an ended child as far as it is there (a survivor
-	// may hold the pipe open for ever) and returns the last stderr lines; may be nil.
-	Drain func(ctx context.Context) []string
+	// may hold the pipe open for ever) and returns its last lines; may be nil.
+	Drain func(ctx context.Context) app.Words
 }
 
 // hostChild is a child under a master.
@@ -90,16 +90,16 @@ func (c *hostChild) signal(ctx context.Context, sig syscall.Signal, group bool) 
 	return err
 }
 
-func (c *hostChild) Finish(ctx context.Context) ([]string, error) {
+func (c *hostChild) Finish(ctx context.Context) (app.Words, error) {
 	left := c.killRest(ctx)
-	var lines []string
+	var words app.Words
 	if c.Drain != nil {
-		lines = c.Drain(ctx)
+		words = c.Drain(ctx)
 	}
 	if ctx.Err() != nil {
-		return lines, context.Cause(ctx)
+		return words, context.Cause(ctx)
 	}
-	return lines, left
+	return words, left
 }
 
 func (c *hostChild) Release(ctx context.Context) error {

@@ -107,7 +107,7 @@ func (c *fakeChild) Kill(context.Context) error {
 	return c.record("SIGKILL")
 }
 
-func (c *fakeChild) Finish(ctx context.Context) ([]string, error) {
+func (c *fakeChild) Finish(ctx context.Context) (app.Words, error) {
 	var err error
 	if c.finish != nil {
 		err = c.finish(ctx)
@@ -115,7 +115,7 @@ func (c *fakeChild) Finish(ctx context.Context) ([]string, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.finished, c.tree = true, 0
-	return []string{"last words"}, err
+	return app.Words{Err: []string{"last words"}}, err
 }
 
 func (c *fakeChild) isFinished() bool {

@@ -29,7 +29,7 @@ type owner struct {
 	waiters []*request
 	timer   *time.Timer   // nil unless something is waited for
 	linger  time.Duration // > 0: the child has ended, its tree is asked again after so long
-	lines   []string      // last stderr lines of the child that is being accounted for
+	words   app.Words     // last lines of the child that is being accounted for
 	trouble error         // what Release could not do
 }
 
@@ -183,13 +183,13 @@ func (o *owner) reap(ctx context.Context) {
 		return
 	}
 	exit := o.child.Exit()
-	aside(func() { o.lines, o.trouble = o.child.Finish(ctx) })
+	aside(func() { o.words, o.trouble = o.child.Finish(ctx) })
 	if lost(ctx, o.trouble) {
 		return
 	}
 	o.dead, o.child, o.linger = o.child, nil, 0
 	o.step(ctx, Event{Kind: Exited, Exit: exit, Rand: o.cfg.Rand()})
-	o.lines, o.trouble = nil, nil
+	o.words, o.trouble = app.Words{}, nil
 }
 
 // note keeps the error of a signal for people; the deadline goes on by itself.

@@ -45,7 +45,7 @@ func (o *owner) changes(before Machine, ev Event) []app.Event {
 		case app.EventStart, app.EventOnline, app.EventStuck, app.EventUnhealthy, app.EventHealthy:
 			events[i].PID = o.pid
 		case app.EventExit:
-			events[i].PID, events[i].Lines = o.pid, o.lines
+			events[i].PID, events[i].Lines, events[i].Out = o.pid, o.words.Err, o.words.Out
 		}
 	}
 	if ev.Kind == Exited && o.trouble != nil {

@@ -37,8 +37,8 @@ type Child interface {
 	// Kill sends SIGKILL to the whole tree, those who left the session included.
 	Kill(ctx context.Context) error
 	// Finish kills what is left of the tree of an ended child, reads its output to the end and
-	// returns its last stderr lines. An error tells what survived.
-	Finish(ctx context.Context) ([]string, error)
+	// returns its last lines. An error tells what survived.
+	Finish(ctx context.Context) (app.Words, error)
 	// Release reaps an ended child. It comes after its end was reported, so that a daemon that dies in
 	// between leaves it to be found by the next.
 	Release(ctx context.Context) error

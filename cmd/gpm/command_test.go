@@ -204,7 +204,7 @@ func TestWhyAndEvents(t *testing.T) {
 	f := newFake(t)
 	why := good(t, f, "why", "api")
 	mustContain(t, "why", why, "api (id 0) is waiting restart: exit code 3; 12345 restarts since ",
-		"2026-11-23 10:00:01.000  start       pid 77\n", "2026-11-23 10:00:03.000  exit        pid 77, killed by SIGSEGV (core dumped) after 2s\n    | panic: ·[2Jbad\n    | at main\n",
+		"2026-11-23 10:00:01.000  start       pid 77\n", "2026-11-23 10:00:03.000  exit        pid 77, killed by SIGSEGV (core dumped) after 2s\n    err | panic: ·[2Jbad\n    err | at main\n",
 		"exit code 0 after 1h0m0s, asked by user")
 	if strings.Contains(why, "daemon up") {
 		t.Error("why tells what is not about the process")

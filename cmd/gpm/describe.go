@@ -107,6 +107,21 @@ func valueStyle(row [2]string) style {
 	return stateStyle(s)
 }
 
+// linesWords says what happens to the lines of an app.
+func linesWords(l app.Lines) string {
+	var words []string
+	if l.Driver != "" {
+		words = append(words, "also to "+string(l.Driver))
+	}
+	if l.Rate > 0 {
+		words = append(words, fmt.Sprintf("at most %d a second", l.Rate))
+	}
+	if len(l.Redact) > 0 {
+		words = append(words, "redacted: "+strings.Join(l.Redact, " "))
+	}
+	return strings.Join(words, ", ")
+}
+
 // describeRows are pm2's fields, and what gpm knows besides.
 func describeRows(d app.Detail, now time.Time) [][2]string {
 	s, p := d.Spec, d.Spec.Policy
@@ -115,12 +130,13 @@ func describeRows(d app.Detail, now time.Time) [][2]string {
 		{"restarts", fmt.Sprint(d.Restarts)}, {"uptime", shownUptime(d.Status, now)}, {"last exit", lastExit(d.Exit)},
 		{"next start", nextStart(d.Deadline, now)},
 		{"script path", orNA(s.Script)}, {"script args", orNA(strings.Join(s.Args, " "))},
-		{"error log path", orNA(d.ErrLog)}, {"out log path", orNA(d.OutLog)}, {"pid path", orNA(d.PidFile)},
+		{"error log path", orNA(d.ErrLog)}, {"out log path", orNA(d.OutLog)}, {"log trouble", d.LogTrouble}, {"log lines", linesWords(s.Log)}, {"pid path", orNA(d.PidFile)},
 		{"interpreter", orNA(d.Interpreter())}, {"interpreter args", orNA(strings.Join(s.InterpreterArgs, " "))},
 		{"executed", strings.Join(d.Argv, " ")},
 		{"script id", fmt.Sprint(d.ID)}, {"pid", fmt.Sprint(d.PID)}, {"exec cwd", orNA(s.Cwd)}, {"exec mode", string(d.Mode) + "_mode"},
 		{"user", d.User}, {"node env", orNA(s.Env["NODE_ENV"])}, {"watch & reload", tick(d.Watching)}, {"autorestart", tick(!p.NoAutorestart)},
 		{"stop", fmt.Sprintf("%s, SIGKILL after %s", p.KillSignal, span(p.KillTimeout))},
+		{"health check", healthWords(d)}, {"limits", limitWords(s)}, {"pressure", pressureWords(d.Pressure)}, {"depends on", dependencyWords(s)}, {"schedule", scheduleWords(s)},
 		{"unstable restarts", fmt.Sprint(d.Unstable)}, {"created at", d.Created.UTC().Format("2006-01-02T15:04:05.000Z")},
 	}
 	return slices.DeleteFunc(rows, func(r [2]string) bool { return r[1] == "" })

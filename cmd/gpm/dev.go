@@ -33,7 +33,6 @@ home of its own, which is removed in the end: what runs elsewhere is not touched
 	o.settings = addSettings(cmd)
 	addIgnored(cmd)
 	o.addFlags(cmd)
-	cmd.Flags().BoolVar(&o.timestamp, "timestamp", false, "the time before each line, where it is known")
 	return cmd
 }
 

@@ -97,7 +97,7 @@ func TestPageNamesTheFields(t *testing.T) {
 	known := map[string]bool{}
 	for _, f := range ecosystem.Fields() {
 		known[f.Name] = true
-		done := f.Spec != "" || slices.Contains(handled, f.Name)
+		done := f.Spec != "" || len(f.Parts) > 0 || slices.Contains(handled, f.Name)
 		if verdict, listed := rows[f.Name]; !listed || done != (verdict != "not done") {
 			t.Errorf("docs/pm2.md says that %s is %q", f.Name, verdict)
 		}

@@ -71,7 +71,20 @@ func runAlone(home string) error {
 	defer table.Close()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
-	return daemon.Run(ctx, daemon.Config{Home: home, Host: table, Started: started, Log: log})
+	return daemon.Run(ctx, daemon.Config{Home: home, Host: table, Started: started, Log: log, LogQuota: logQuota(log)})
+}
+
+// logQuota is what GPM_LOG_QUOTA says; 0 = gpm's default.
+func logQuota(log *slog.Logger) int64 {
+	text := os.Getenv("GPM_LOG_QUOTA")
+	if text == "" {
+		return 0
+	}
+	n, err := parseBytes(text)
+	if err != nil {
+		log.Error("Cannot use GPM_LOG_QUOTA", "value", text, "err", err)
+	}
+	return n
 }
 
 // smallHeap is the garbage collector's goal, in percent over what is in use: a daemon mostly waits.
@@ -95,9 +108,9 @@ func runDaemon(home string) error {
 	})
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
+	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	err = daemon.Run(ctx, daemon.Config{
-		Home: home, Host: link, Started: started, DropIn: os.Getenv(dropInVariable) != "",
-		Log:     slog.New(slog.NewTextHandler(os.Stderr, nil)),
+		Home: home, Host: link, Started: started, DropIn: os.Getenv(dropInVariable) != "", LogQuota: logQuota(log), Log: log,
 		Healthy: func(f func()) { check.Store(&f) },
 	})
 	err = errors.Join(err, link.Close())

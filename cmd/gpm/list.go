@@ -62,7 +62,15 @@ func (c *cli) showList(ctx context.Context, client *ipc.Client, o listOptions) e
 	if o.json {
 		return c.printJSON(list)
 	}
-	return processTable(list, c.screen.width, time.Now()).draw(c.out, c.paint())
+	if err := processTable(list, c.screen.width, time.Now()).draw(c.out, c.paint()); err != nil {
+		return err
+	}
+	for _, s := range list {
+		if s.LogTrouble != "" {
+			fmt.Fprintf(c.out, "%s %s(%d) %s\n", c.paint().paint(red, "[LOGS]"), clean(s.Name), s.ID, clean(s.LogTrouble))
+		}
+	}
+	return nil
 }
 
 func sortedList(ctx context.Context, client *ipc.Client, o listOptions) ([]app.Status, error) {

@@ -21,7 +21,7 @@ type logsOptions struct {
 	json      bool
 	nostream  bool
 	format    bool
-	timestamp bool
+	timestamp string // format of the time; "" = none
 	since     string
 	until     string
 	grep      string
@@ -43,14 +43,23 @@ func newLogsCommand(c *cli) *cobra.Command {
 	f.BoolVar(&o.onlyErr, "err", false, "stderr only")
 	f.BoolVar(&o.onlyOut, "out", false, "stdout only")
 	f.BoolVar(&o.json, "json", false, "a JSON object a line")
-	f.BoolVar(&o.format, "format", false, "key=value pairs a line")
 	f.BoolVar(&o.nostream, "nostream", false, "do not wait for more")
-	f.BoolVar(&o.timestamp, "timestamp", false, "the time before each line, where it is known")
+	f.BoolVar(&o.format, "format", false, "key=value pairs: timestamp, app, id, type, message")
+	addTimestamp(cmd, &o.timestamp, "the time before each line, where it is known, in this `format`")
 	f.StringVar(&o.since, "since", "", "lines that came after this `time`: 10m (ago), 2026-11-23, \"2026-11-23 12:30\"")
 	f.StringVar(&o.until, "until", "", "lines that came before this `time`")
 	f.StringVar(&o.grep, "grep", "", "lines that match this regular `expression`")
 	f.StringVar(&o.highlight, "highlight", "", "mark this `text` in the lines")
 	return cmd
+}
+
+// pm2Timestamp is the format that --timestamp has without one.
+const pm2Timestamp = "YYYY-MM-DD-HH:mm:ss"
+
+func addTimestamp(cmd *cobra.Command, to *string, usage string) {
+	f := cmd.Flags()
+	f.StringVar(to, "timestamp", "", usage)
+	f.Lookup("timestamp").NoOptDefVal = pm2Timestamp
 }
 
 func logsFunc(c *cli, ctx context.Context, args []string, o logsOptions) error {
@@ -165,8 +174,8 @@ func (p *logPrinter) line(l app.LogLine) {
 	}
 	p.padding = max(p.padding, minNameWidth, min(textWidth(name), maxNameWidth))
 	prefix := pad(cut(name, p.padding), p.padding) + " | "
-	if p.options.timestamp && !l.At.IsZero() {
-		prefix = l.At.Local().Format("2006-01-02-15:04:05") + " " + prefix
+	if p.options.timestamp != "" && !l.At.IsZero() {
+		prefix = l.At.Local().Format(app.Layout(p.options.timestamp)) + " " + prefix
 	}
 	fmt.Fprintln(p.out, p.paint.paint(streamStyle(l.Stream), prefix)+p.text(l.Text))
 }

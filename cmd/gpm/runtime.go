@@ -43,7 +43,7 @@ signal if one killed it. What users stop by gpm stop has not ended for good.`,
 	f := cmd.Flags()
 	f.BoolVar(&o.json, "json", false, "a JSON object a line")
 	f.BoolVar(&o.formatted, "formatted", false, "id and name before each line")
-	f.BoolVar(&o.timestamp, "timestamp", false, "with --formatted, the time before each line")
+	addTimestamp(cmd, &o.timestamp, "with --formatted, the time before each line in this `format`")
 	f.BoolVar(&o.noAutoExit, "no-auto-exit", false, "stay when every program has ended")
 	f.DurationVar(&o.delay, "delay", 0, "wait this long before the start")
 	f.Bool("raw", true, "nothing but the text")

@@ -162,6 +162,15 @@ func sticky(s *app.Spec, value string) error {
 	return nil
 }
 
+func logDriver(s *app.Spec, value string) error {
+	switch d := app.LogDriver(value); d {
+	case app.Journald, app.Syslog, app.DriverOut:
+		s.Log.Driver = d
+		return nil
+	}
+	return errors.New("only journald, syslog and stdout are possible")
+}
+
 func forkMode(s *app.Spec, value string) error {
 	s.ExecMode = app.Fork
 	return toggle(func(*app.Spec) *bool { return new(bool) })(s, value)
@@ -284,20 +293,27 @@ func watchPaths(s *app.Spec, value string) error {
 // byteSize reads a size: 1024, 100K, 50M, 2G.
 func byteSize(field func(*app.Spec) *int64) setter {
 	return func(s *app.Spec, value string) error {
-		digits := strings.TrimRight(strings.ToUpper(value), "BI")
-		shift := 0
-		if n := len(digits) - 1; n > 0 {
-			if at := strings.IndexByte("KMGT", digits[n]); at >= 0 {
-				digits, shift = digits[:n], 10*(at+1)
-			}
+		n, err := parseBytes(value)
+		if err == nil {
+			*field(s) = n
 		}
-		n, err := strconv.ParseUint(digits, 10, 63)
-		if err != nil || n > math.MaxInt64>>shift {
-			return errors.New("not a size like 100K, 50M or 2G")
-		}
-		*field(s) = int64(n) << shift
-		return nil
+		return err
 	}
+}
+
+func parseBytes(value string) (int64, error) {
+	digits := strings.TrimRight(strings.ToUpper(value), "BI")
+	shift := 0
+	if n := len(digits) - 1; n > 0 {
+		if at := strings.IndexByte("KMGT", digits[n]); at >= 0 {
+			digits, shift = digits[:n], 10*(at+1)
+		}
+	}
+	n, err := strconv.ParseUint(digits, 10, 63)
+	if err != nil || n > math.MaxInt64>>shift {
+		return 0, errors.New("not a size like 100K, 50M or 2G")
+	}
+	return int64(n) << shift, nil
 }
 
 // shellLine takes one command line for the shell; an empty one takes it back.
@@ -339,5 +355,19 @@ func hook(s *app.Spec, value string) error {
 		h.Run = []string{what}
 	}
 	s.Hooks = append(s.Hooks, h)
+	return nil
+}
+
+func cpuShare(s *app.Spec, value string) (err error) {
+	s.Limits.CPU, err = app.ParseCPUs(value)
+	return err
+}
+
+func oomScore(s *app.Spec, value string) error {
+	n, err := strconv.Atoi(value)
+	if err != nil || n < -1000 || n > 1000 {
+		return errors.New("not a number from -1000 to 1000")
+	}
+	s.OOMScoreAdj = &n
 	return nil
 }

@@ -78,15 +78,22 @@ func (c *cli) writeWhy(s app.Status, events []app.Event) {
 	}
 }
 
-// writeEvent prints one event, with the last lines of stderr below an exit.
+// writeEvent prints one event, with the last lines that a process printed below its exit.
 func writeEvent(w io.Writer, p painter, e app.Event, named bool) {
 	fmt.Fprintf(w, "%s  ", p.paint(grey, e.At.Local().Format("2006-01-02 15:04:05.000")))
 	if named {
 		fmt.Fprintf(w, "%s  ", pad(eventSubject(e), 16))
 	}
 	fmt.Fprintf(w, "%s %s\n", p.paint(eventStyle(e), pad(string(e.Kind), 11)), clean(eventWords(e)))
+	bar := "|"
+	if e.Kind == app.EventExit {
+		bar = "err |"
+	}
+	for _, line := range e.Out {
+		fmt.Fprintf(w, "    %s %s\n", p.paint(green, "out |"), clean(line))
+	}
 	for _, line := range e.Lines {
-		fmt.Fprintf(w, "    %s %s\n", p.paint(red, "|"), clean(line))
+		fmt.Fprintf(w, "    %s %s\n", p.paint(red, bar), clean(line))
 	}
 }
 
