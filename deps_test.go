@@ -17,6 +17,7 @@ const module = "gpm/"
 // is forbidden. docs/ARCHITECTURE.md shows the same arrows to people.
 var arrows = map[string][]string{
 	"app":       {},
+	"boot":      {},
 	"ipc/frame": {},
 	"master":    {"ipc/frame"},
 	"envfile":   {},
@@ -45,7 +46,7 @@ var arrows = map[string][]string{
 	"static":    {"app"},
 	"deploy":    {"app"},
 	"daemon":    {"agent", "app", "cluster", "errand", "health", "ipc", "ipc/frame", "launch", "logs", "master", "metrics", "order", "pm2", "probe", "proc", "schedule", "store", "watch"},
-	"cmd/gpm":   {"app", "cluster/sockets", "deploy", "ecosystem", "ecosystem/engine", "ipc", "pm2", "static", "daemon", "master", "store"},
+	"cmd/gpm":   {"app", "boot", "cluster/sockets", "deploy", "ecosystem", "ecosystem/engine", "ipc", "pm2", "static", "daemon", "master", "store"},
 
 	"ecosystem/engine": {"ecosystem"},
 	"cmd/gpm-engine":   {"ecosystem", "ecosystem/engine"},
@@ -56,8 +57,8 @@ var arrows = map[string][]string{
 	"testprog/leak": {"proc"},
 	"testprog/prog": {},
 
-	"testprog/npm":     {},
-	"testprog/realpm2": {"testprog/npm"},
+	"testprog/install": {},
+	"testprog/realpm2": {"testprog/install"},
 }
 
 // entryPrefix begins the names of the files of cmd/gpm that may import the daemon

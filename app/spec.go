@@ -65,10 +65,11 @@ type Spec struct {
 	Timezone         string `json:"timezone,omitempty"`           // of its schedules, like Europe/Berlin; "" = the machine's
 	MaxMemoryRestart int64  `json:"max_memory_restart,omitempty"` // bytes of the whole tree of an instance; 0 = no limit
 
-	Schedule  Schedule     `json:"schedule,omitzero"`    // makes it a job: it is not kept up, but run at set times
-	DependsOn []Dependency `json:"depends_on,omitempty"` // what has to be before it is started
-	Health    Health       `json:"health,omitzero"`      // whether it is well while it runs
-	Hooks     []Hook       `json:"hooks,omitempty"`      // what is to happen when something happens to it
+	Schedule   Schedule     `json:"schedule,omitzero"`     // makes it a job: it is not kept up, but run at set times
+	DependsOn  []Dependency `json:"depends_on,omitempty"`  // what has to be before it is started
+	Health     Health       `json:"health,omitzero"`       // whether it is well while it runs
+	Hooks      []Hook       `json:"hooks,omitempty"`       // what is to happen when something happens to it
+	PostUpdate []string     `json:"post_update,omitempty"` // commands that pull, forward and backward run in Cwd before they reload
 
 	NoAutostart bool   `json:"no_autostart,omitempty"`
 	Policy      Policy `json:"policy"`
@@ -177,6 +178,7 @@ func (s Spec) Clone() Spec {
 	for i := range s.Hooks {
 		s.Hooks[i].Run = slices.Clone(s.Hooks[i].Run)
 	}
+	s.PostUpdate = slices.Clone(s.PostUpdate)
 	s.Log.Redact = slices.Clone(s.Log.Redact)
 	s.Health.Exec = slices.Clone(s.Health.Exec)
 	s.Policy.StopExitCodes = slices.Clone(s.Policy.StopExitCodes)

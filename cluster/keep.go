@@ -197,6 +197,7 @@ func (h *hub) restore(notes map[string][]byte, alive func(Ref) bool) {
 func (h *hub) resume() {
 	for _, w := range h.workers {
 		h.listen(w)
+		h.acceptAgain(w)
 		if w.isUp(h.spec().Policy.WaitReady) {
 			h.ready(w.Ref)
 		}

@@ -58,8 +58,11 @@ func (h *hub) bind(w *worker, b primary.Bind) primary.Bound {
 	l, err := h.join(b.Key, addressOf(b.Query), sharing, b.Query.Backlog, w.seat)
 	if err != nil {
 		out.Errno = primary.ErrnoOf(err)
-		if errors.Is(err, syscall.EADDRINUSE) {
-			h.portTaken(w, addressOf(b.Query))
+		switch at := addressOf(b.Query); {
+		case errors.Is(err, syscall.EADDRINUSE):
+			h.portTaken(w, at)
+		case errors.Is(err, syscall.EACCES) && at.Network != sockets.Unix:
+			h.event(w.Ref, app.Event{Kind: app.EventPort, Reason: at.String() + " is not allowed: ports below 1024 are for root, or programs with CAP_NET_BIND_SERVICE"})
 		}
 		return out
 	}
@@ -133,6 +136,15 @@ func (h *hub) acceptFor(l *listener, seat int) {
 			}
 		}
 	})
+}
+
+// acceptAgain goes on with what an earlier daemon did for a worker that takes connections one by one.
+func (h *hub) acceptAgain(w *worker) {
+	for key, o := range w.state.Open {
+		if l := h.listeners[key]; l != nil && w.state.Runtime.Way(o.Query.Type) == primary.Passed {
+			h.acceptFor(l, w.seat)
+		}
+	}
 }
 
 // live lists the seats whose workers serve an address: those on duty; with none of these, those that are leaving

@@ -124,6 +124,9 @@ func newCount(now int, change string) (int, error) {
 	case change[0] == '+' || change[0] == '-':
 		n += now
 	}
+	if n > launch.MaxInstances {
+		return 0, app.Errorf(app.CodeInvalid, "%d instances are too many: there can be %d", n, launch.MaxInstances)
+	}
 	if n < 1 {
 		return 0, app.Errorf(app.CodeInvalid, "%d instances are left of %d, and one has to stay", n, now).WithHint("gpm stop or gpm delete ends all")
 	}

@@ -200,10 +200,14 @@ func (d *Daemon) first(ctx context.Context, in instance) app.Progress {
 }
 
 // outcome is the line of progress of an instance that was to be started, or stopped. One that could not be
-// started at all is a failure.
+// started at all is a failure, also when it is tried again.
 func (in instance) outcome(st app.Status, err error) app.Progress {
-	if err == nil && st.State == app.Errored && st.Goal == app.Up {
+	switch {
+	case err != nil || st.Goal != app.Up:
+	case st.State == app.Errored:
 		err = app.Errorf(app.CodeInvalid, "%s", in.failure(st))
+	case st.State == app.Waiting && st.Exit != nil && st.Exit.SpawnError != "":
+		err = app.Errorf(app.CodeConflict, "%s", in.failure(st)).WithHint("it is tried again and again; gpm delete %d ends that", st.ID)
 	}
 	return in.done(st, err)
 }

@@ -6,6 +6,8 @@ import (
 	"bufio"
 	"fmt"
 	"net"
+	"net/http"
+	"os"
 	"os/exec"
 	"strings"
 	"syscall"
@@ -47,7 +49,7 @@ func TestClusterBrokenVersion(t *testing.T) {
 	}
 	h.write("web.js", webApp, 0o644)
 	h.must("reload", "web")
-	tr.check(t, 0)
+	tr.check(t)
 }
 
 // TestClusterDaemonKilled kills the daemon again and again, or asks it to leave, always within a reload.
@@ -72,7 +74,7 @@ func TestClusterDaemonKilled(t *testing.T) {
 		})
 	}
 	h.must("reload", "web")
-	tr.check(t, 0)
+	tr.check(t)
 }
 
 // TestKilledWithinReload: what a reload had beside the official processes is stopped with them.
@@ -106,23 +108,30 @@ func (h *home) nodes() []string {
 	return strings.Fields(string(out))
 }
 
-// TestClusterBalance: two workers get about the same.
+// TestClusterBalance: 64 connections that stay open are shared evenly by two workers, as exactly as the user's rights
+// allow.
 func TestClusterBalance(t *testing.T) {
 	needNode(t)
 	h := newHome(t)
 	port := h.startWeb(2)
 	got := map[string]int{}
-	for range 1000 {
-		pid, err := ask(t.Context(), fresh, port, "/")
+	for range 64 {
+		one := &http.Client{Transport: &http.Transport{}, Timeout: hang}
+		defer one.CloseIdleConnections()
+		pid, err := ask(t.Context(), one, port, "/")
 		if err != nil {
 			t.Fatal(err)
 		}
 		got[pid]++
 	}
 	t.Logf("%v", got)
+	least := 29 // 45 %
+	if os.Getuid() != 0 {
+		least = 16 // at random
+	}
 	for pid, n := range got {
-		if n < 430 {
-			t.Errorf("worker %s answered %d of 1000", pid, n)
+		if n < least || len(got) != 2 {
+			t.Errorf("worker %s has %d of 64", pid, n)
 		}
 	}
 }
@@ -156,7 +165,7 @@ func TestClusterScale(t *testing.T) {
 		h.must("scale", "web", change)
 	}
 	h.until("two serve", hang, func() bool { return len(h.servers8(port)) == 2 })
-	tr.check(t, 0)
+	tr.check(t)
 	all := h.instances("web")
 	if len(all) != 2 || len(h.nodes()) != 2 {
 		t.Errorf("%d instances, %d processes", len(all), len(h.nodes()))

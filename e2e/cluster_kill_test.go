@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"strconv"
 	"strings"
@@ -15,16 +16,19 @@ import (
 	"time"
 )
 
-// oneByOne answers one request after the other, each after two milliseconds of work, and writes down which
+// oneByOne answers one request after the other, each after ten milliseconds of work, and writes down which
 // connections it took, by the client's port.
 const oneByOne = `
 const fs = require('fs')
 const log = fs.openSync('taken.log', 'a')
 require('http').createServer((req, res) => {
-  for (const end = process.hrtime.bigint() + 2_000_000n; process.hrtime.bigint() < end;);
+  for (const end = process.hrtime.bigint() + 10_000_000n; process.hrtime.bigint() < end;);
   res.end(String(process.pid))
-}).on('connection', (s) => fs.writeSync(log, s.remotePort + '\n')).listen(Number(process.env.PORT))
+}).prependListener('connection', (s) => fs.writeSync(log, s.remotePort + '\n')).listen(Number(process.env.PORT))
 `
+
+// patient waits for answers that do not come at once.
+var patient = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: hang}
 
 // lost is a request that was not answered.
 type lost struct {
@@ -39,6 +43,15 @@ type strangers struct {
 	lost  []lost
 	asked int
 	took  []time.Duration // by those that were answered
+}
+
+// start has n of them ask until stop is closed.
+func (s *strangers) start(n int, port string) (clients *sync.WaitGroup, stop chan struct{}) {
+	clients, stop = new(sync.WaitGroup), make(chan struct{})
+	for range n {
+		clients.Go(func() { s.run(stop, port) })
+	}
+	return clients, stop
 }
 
 func (s *strangers) run(stop <-chan struct{}, port string) {
@@ -85,8 +98,8 @@ func askOnce(port string) (mine string, err error) {
 	return mine, err
 }
 
-// TestClusterWorkersKilled: of each kill is lost what the dead process had taken, which for one that does one thing
-// at a time is about one request. What waited for it is answered by the others, and nobody is left waiting.
+// TestClusterWorkersKilled: of each kill is lost what the dead process had taken: the request that it was executing, and
+// at most one that Node had accepted for after it. What waited is answered by the others, and nobody is left waiting.
 func TestClusterWorkersKilled(t *testing.T) {
 	needNode(t)
 	h := newHome(t)
@@ -95,11 +108,7 @@ func TestClusterWorkersKilled(t *testing.T) {
 	h.must("start", "web.js", "-i", "2", "--env", "PORT="+port, "--exp-backoff-restart-delay", "1")
 	h.until("both serve", hang, func() bool { return len(h.servers8(port)) == 2 })
 	var s strangers
-	var clients sync.WaitGroup
-	stop := make(chan struct{})
-	for range 4 {
-		clients.Go(func() { s.run(stop, port) })
-	}
+	clients, stop := s.start(4, port)
 	const kills = 20
 	worst := 0
 	for i := range kills {
@@ -115,23 +124,24 @@ func TestClusterWorkersKilled(t *testing.T) {
 	}
 	close(stop)
 	clients.Wait()
-	taken, err := os.ReadFile(h.cwd + "/taken.log")
-	if err != nil {
-		t.Fatal(err)
-	}
 	t.Logf("%d requests, %d lost, at most %d of a kill, %s", s.asked, len(s.lost), worst, (&count{took: s.took}).pace())
 	if s.asked < 200 || len(s.lost) > 2*kills {
 		t.Errorf("%d requests of %d were lost", len(s.lost), s.asked)
 	}
-	checkTaken(t, string(taken), s.lost)
+	h.checkTaken(s.lost)
 }
 
-// checkTaken fails when a request was lost that no worker had. Within the microseconds between accept and
-// the note of it a worker may have died.
-func checkTaken(t *testing.T, taken string, all []lost) {
+// checkTaken fails when requests were lost that no worker had. A few workers may have died between accept and
+// the end of the write that notes it; were the queues lost, it would be some of every kill.
+func (h *home) checkTaken(all []lost) {
+	t := h.t
 	t.Helper()
+	taken, err := os.ReadFile(h.cwd + "/taken.log")
+	if err != nil {
+		t.Fatal(err)
+	}
 	known := map[string]bool{}
-	for _, port := range lines(taken) {
+	for _, port := range lines(string(taken)) {
 		known[port] = true
 	}
 	unknown := 0
@@ -144,7 +154,7 @@ func checkTaken(t *testing.T, taken string, all []lost) {
 			t.Errorf("client %s was left waiting", l.port)
 		}
 	}
-	if unknown > 2 {
-		t.Errorf("%s requests were lost before a worker had them", strconv.Itoa(unknown))
+	if unknown > 5 {
+		t.Errorf("%d requests were lost before a worker had them", unknown)
 	}
 }

@@ -57,7 +57,8 @@ func TestListenFDs(t *testing.T) {
 		}
 		kill(t, h.daemon().PID)
 	}
-	tr.check(t, 0)
+	tr.check(t)
+	h.until("another daemon answers", hang, func() bool { return h.run("list").code == 0 })
 	h.fails("not an address", "start", "web.py", "--name", "other", "--listen", "http://x")
 	h.must("delete", "web")
 	if conn, err := net.Dial("tcp", "127.0.0.1:"+port); err == nil {
@@ -119,7 +120,15 @@ func TestClusterAsUser(t *testing.T) {
 	h.must("reload", "web")
 	h.must("scale", "web", "3")
 	h.must("scale", "web", "-1")
-	tr.check(t, 0)
+	kill(t, h.daemon().PID)
+	h.until("another daemon answers", hang, func() bool { return len(h.instances("web")) == 2 })
+	h.must("reload", "web")
+	tr.check(t)
+	h.must("start", "web.js", "-f", "--name", "low", "-i", "1", "--env", "PORT=81", "--max-restarts", "1")
+	h.untilState("low", app.Errored)
+	if why := h.must("why", "low"); !strings.Contains(why, "EACCES") || !strings.Contains(why, "below 1024") {
+		t.Errorf("a port that is for root only:\n%s", why)
+	}
 }
 
 // TestPackageScripts: what npm would run is clustered itself, or the user is told why not.

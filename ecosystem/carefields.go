@@ -46,7 +46,7 @@ func healthParts() []Field {
 			put: func(s *app.Spec, v any) { s.Health.HTTP = v.(string) }},
 		{Name: "tcp", Type: Text, Spec: "health.tcp", Doc: "Address that must accept connections: host:port or a port.",
 			put: func(s *app.Spec, v any) { s.Health.TCP = v.(string) }},
-		{Name: "exec", Aliases: []string{"cmd", "command"}, Type: Line, Spec: "health.exec", Doc: "Shell command, or a list of words, that must end with code 0.",
+		{Name: "exec", Aliases: []string{"cmd", "command"}, Type: Lines, Spec: "health.exec", Doc: "Shell command, or a list of words, that must end with code 0.",
 			put: func(s *app.Spec, v any) { s.Health.Exec = v.([]string) }},
 		{Name: "interval", Type: Duration, Default: "10s", Spec: "health.interval", Doc: "Milliseconds, or a time like 10s, between two checks.",
 			put: func(s *app.Spec, v any) { s.Health.Interval = v.(time.Duration) }},
@@ -82,15 +82,6 @@ func putHealth(h *app.Health, text string) {
 	default:
 		h.Exec = []string{text}
 	}
-}
-
-// asLine keeps a string whole: it is for the shell.
-func asLine(n *node, _ int) (any, bool) {
-	if n.kind == text {
-		return []string{n.text}, strings.TrimSpace(n.text) != "" && !strings.ContainsRune(n.text, 0)
-	}
-	words, ok := asWords(n, 0)
-	return words, ok && len(words.([]string)) > 0
 }
 
 func asCPUShare(n *node, _ int) (any, bool) {
@@ -176,7 +167,7 @@ func asHook(on app.HookEvent, n *node) (app.Hook, bool) {
 		var fits bool
 		switch m.key {
 		case "run", "command", "exec":
-			if v, fits = asLine(m.value, 0); fits {
+			if v, fits = asLines(m.value, 0); fits {
 				h.Run = v.([]string)
 			}
 		case "url", "webhook":

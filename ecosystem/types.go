@@ -12,6 +12,7 @@ const (
 	Duration                 // time.Duration: milliseconds, or a string like 1s, 1m, 1h
 	Size                     // int64 bytes, or a string like 512M
 	Words                    // []string; a string is split at spaces, quotes respected
+	Lines                    // []string; a string is one
 	Codes                    // []int from 0 to 255, one or several
 	CPUs                     // []int, one or several
 	Limits                   // map[string]string: name to soft:hard
@@ -26,7 +27,6 @@ const (
 	BoolOrText               // bool or string
 	BoolOrWords              // bool or []string; filter_env keeps a single name a string
 	Environment              // handled by name: an object, or a string of KEY=VALUE words
-	Line                     // []string: a string is one line for the shell
 	CPUShare                 // float64: CPUs, or a percentage of one
 	Overlap                  // string: skip, queue or replace
 	Missed                   // string: skip or once
@@ -44,6 +44,7 @@ var schemas = [...]string{
 	Duration:    `{"anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": "^[0-9]+(\\.[0-9]+)?(ms|s|m|h|d)?$"}]}`,
 	Size:        `{"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": "^[0-9]+([KMGTkmgt](i?[Bb])?)?$"}]}`,
 	Words:       `{"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": ["string", "number", "boolean"]}}]}`,
+	Lines:       `{"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}`,
 	Codes:       `{"anyOf": [{"$ref": "#/definitions/code"}, {"type": "string"}, {"type": "array", "items": {"$ref": "#/definitions/code"}}]}`,
 	CPUs:        `{"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string"}, {"type": "array", "items": {"type": "integer", "minimum": 0}}]}`,
 	Limits:      `{"type": "object", "additionalProperties": {"type": ["string", "integer"]}}`,
@@ -58,7 +59,6 @@ var schemas = [...]string{
 	BoolOrText:  `{"type": ["boolean", "string"]}`,
 	BoolOrWords: `{"anyOf": [{"type": "boolean"}, {"type": "string"}, {"type": "array", "items": {"type": "string"}}]}`,
 	Environment: `{"anyOf": [{"type": "object"}, {"type": "string"}]}`,
-	Line:        `{"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": ["string", "number", "boolean"]}}]}`,
 	CPUShare:    `{"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string", "pattern": "^[0-9.]+%?$"}]}`,
 	Overlap:     `{"enum": ["skip", "queue", "replace"]}`,
 	Missed:      `{"enum": ["skip", "once"]}`,
@@ -78,6 +78,7 @@ var wanted = [...]string{
 	Duration:     "a number of milliseconds or a time like 1s, 1m, 1h",
 	Size:         "a number of bytes or a size like 100K, 512M, 2G",
 	Words:        "a string or a list of strings",
+	Lines:        "a string or a list of strings",
 	Codes:        "an exit code from 0 to 255 or a list of them",
 	CPUs:         "a CPU number or a list of them",
 	Limits:       "an object of limits like nofile: 4096",
@@ -92,7 +93,6 @@ var wanted = [...]string{
 	BoolOrText:   "true, false or a string",
 	BoolOrWords:  "true, false, a string or a list of strings",
 	Environment:  "an object or a string of KEY=VALUE words",
-	Line:         "a command or a list of words",
 	CPUShare:     "a number of CPUs like 0.5, 2 or 150%",
 	Overlap:      "skip, queue or replace",
 	Missed:       "skip or once",

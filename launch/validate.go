@@ -9,10 +9,11 @@ import (
 	"gpm/app"
 )
 
-const (
-	maxName      = 128    // so that log and pid files fit a file name's 255 bytes
-	maxInstances = 10_000 // of one app
-)
+// maxName is so that log and pid files fit a file name's 255 bytes.
+const maxName = 128
+
+// MaxInstances is how many one app can have.
+const MaxInstances = 10_000
 
 // Validate makes the checks of a start before anything is committed: what Spec
 // says makes sense, and its first instance could be started now.
@@ -62,8 +63,8 @@ func checkName(what, name string) error {
 }
 
 func checkNumbers(spec app.Spec) error {
-	if spec.Instances < 1 || spec.Instances > maxInstances {
-		return app.Errorf(app.CodeInvalid, "%d instances: there can be 1 to %d", spec.Instances, maxInstances)
+	if spec.Instances < 1 || spec.Instances > MaxInstances {
+		return app.Errorf(app.CodeInvalid, "%d instances: there can be 1 to %d", spec.Instances, MaxInstances)
 	}
 	if spec.ExecMode != "" && spec.ExecMode != app.Fork && spec.ExecMode != app.Cluster {
 		return app.Errorf(app.CodeInvalid, "its exec_mode is %q", spec.ExecMode).WithHint("modes are fork and cluster")

@@ -89,6 +89,7 @@ func (m *master) listen(ctx context.Context) (stop func()) {
 	var work sync.WaitGroup
 	work.Go(func() { m.table.reapOrphans(orphan, done) })
 	work.Go(func() { m.obey(ctx, asked, done) })
+	work.Go(func() { newService().report(m.table, done) })
 	return func() {
 		signal.Stop(asked)
 		signal.Stop(orphan)

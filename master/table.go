@@ -57,7 +57,8 @@ type images struct {
 // lifeSignals are the one-time signals in the life of a master.
 type lifeSignals struct {
 	stopping, down, released chan struct{}
-	exits                    *exitQueue // of Table.Exits
+	serving                  chan struct{} // a daemon is up
+	exits                    *exitQueue    // of Table.Exits
 }
 
 // phase is where a child is in its life.
@@ -100,6 +101,7 @@ func NewTable(opt Options) (*Table, error) {
 		notes:    map[string][]byte{},
 		signals: lifeSignals{
 			stopping: make(chan struct{}),
+			serving:  make(chan struct{}),
 			down:     make(chan struct{}),
 			released: make(chan struct{}, 1),
 		},
@@ -244,6 +246,7 @@ func (t *Table) Exits() <-chan Exit {
 
 // Serving implements [Host].
 func (t *Table) Serving(context.Context) error {
+	t.once(t.signals.serving)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	closeFDs(t.images.before)

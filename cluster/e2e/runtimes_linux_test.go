@@ -11,18 +11,18 @@ import (
 	"testing"
 
 	"gpm/cluster/primary"
-	"gpm/testprog/npm"
+	"gpm/testprog/install"
 )
 
 func newDeno(t *testing.T, script string, args ...string) *app {
-	program := npm.Program(t, "deno") + "/deno"
+	program := install.Program(t, "deno") + "/deno"
 	a := newApp(t, `import process from 'node:process'; import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);`+script, args...)
 	a.runtime, a.command = primary.Deno, []string{program, "run", "-A", "--no-config", "--ext=mjs"}
 	return a
 }
 
 func newBun(t *testing.T, script string, args ...string) *app {
-	program := npm.Program(t, "bun") + "/bun"
+	program := install.Program(t, "bun") + "/bun"
 	a := newApp(t, script, args...)
 	a.runtime, a.command = primary.Bun, []string{program}
 	return a
@@ -106,7 +106,7 @@ func TestNewerNode(t *testing.T) {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(exe, "-test.count=1", "-test.run", "AClusterWorker|Listen|UnixPath|Exclusive|BindErrors|SamePort|UDP|HTTP|Upgrade|Disconnect|MayLeave|Ready")
-	cmd.Env = append(os.Environ(), "GPM_TEST_NEWER=1", "PATH="+npm.Program(t, "node")+":"+os.Getenv("PATH"))
+	cmd.Env = append(os.Environ(), "GPM_TEST_NEWER=1", "PATH="+install.Program(t, "node")+":"+os.Getenv("PATH"))
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}

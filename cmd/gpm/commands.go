@@ -54,6 +54,7 @@ func commandTable() []command {
 		{"dev", groupAct, one(newDevCommand)},
 		{"serve expose", groupAct, one(newServeCommand)},
 		{"deploy", groupAct, one(newDeployCommand)},
+		{"pull forward backward", groupAct, newPullCommands},
 		{"startOrRestart startOrReload startOrGracefulReload", groupAct, newStartOrCommands},
 
 		{"list ls l ps status", groupRead, one(newListCommand)},
@@ -72,12 +73,15 @@ func commandTable() []command {
 
 		{"save dump", groupSelf, one(newSaveCommand)},
 		{"resurrect", groupSelf, one(newResurrectCommand)},
+		{"import", groupSelf, one(newImportCommand)},
 		{"cleardump", groupSelf, one(newCleardumpCommand)},
 		{"flush", groupSelf, one(newFlushCommand)},
 		{"reloadLogs", groupSelf, one(newReloadLogsCommand)},
 		{"init ecosystem", groupSelf, one(newInitCommand)},
 		{"ping", groupSelf, one(newPingCommand)},
 		{"update updatePM2", groupSelf, one(newUpdateCommand)},
+		{"startup", groupSelf, one(newStartupCommand)},
+		{"unstartup", groupSelf, one(newUnstartupCommand)},
 		{"kill", groupSelf, one(newKillCommand)},
 		{"daemon", groupSelf, one(newDaemonCommand)},
 		{"version", groupSelf, one(newVersionCommand)},

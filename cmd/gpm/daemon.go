@@ -125,8 +125,43 @@ func newDaemonCommand(c *cli) *cobra.Command {
 			return cmd.Help()
 		},
 	}
-	cmd.AddCommand(newDaemonStatusCommand(c))
+	cmd.AddCommand(newDaemonStatusCommand(c), newDaemonStopCommand(c))
 	return cmd
+}
+
+func newDaemonStopCommand(c *cli) *cobra.Command {
+	return &cobra.Command{
+		Use:   "stop",
+		Short: "Stop everything, and keep what should be up for the next daemon",
+		Long: `Stop everything as the end of the machine does: what should be up stays so, and the next daemon starts it. gpm kill
+stops everything for good.`,
+		Args: arguments(0, 0, ""),
+		RunE: func(cmd *cobra.Command, _ []string) error { return stopDaemon(c, cmd.Context()) },
+	}
+}
+
+func stopDaemon(c *cli, ctx context.Context) error {
+	status, err := daemonStatus(c, ctx)
+	if errors.Is(err, ipc.ErrNotRunning) {
+		c.say("No daemon is running")
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := askToEnd(status.MasterPID); err != nil {
+		return app.Errorf(app.CodeInternal, "cannot end the master of %s: %w", status.Home, err)
+	}
+	for { // as long as each app may take
+		lock, free, err := lockHome(status.Home)
+		if err != nil || free {
+			c.say("Stopped; the next daemon starts again what should be up")
+			return errors.Join(err, closeLock(lock))
+		}
+		if err := pause(ctx); err != nil {
+			return err
+		}
+	}
 }
 
 // daemonStatus starts no daemon, but waits for one whose master runs.

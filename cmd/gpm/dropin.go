@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"gpm/app"
+	"gpm/boot"
 	"gpm/pm2"
 )
 
@@ -50,7 +51,7 @@ func (c *cli) command(text string) string {
 }
 
 // dropInVariable tells master and daemon that they were started as pm2: its variables count, and its files are kept.
-const dropInVariable = "GPM_AS_PM2"
+const dropInVariable = boot.DropIn
 
 // daemonEnv is the environment of a master and its daemon.
 func (c *cli) daemonEnv() []string {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"gpm/app"
+	"gpm/boot"
 	"gpm/daemon"
 	"gpm/master"
 	"gpm/store"
@@ -25,6 +26,12 @@ func runMaster(home string) error {
 	lock, ok, err := adoptLock(home)
 	if err != nil {
 		return err
+	}
+	if !ok && os.Getenv(boot.Variable) != "" {
+		lock, ok, err = standBy(home)
+		if !ok {
+			return err
+		}
 	}
 	if !ok {
 		return app.Errorf(app.CodeConflict, "cannot start a master of %s: one runs already", home)
@@ -48,7 +55,7 @@ func beMaster(home string, table, lock int) error {
 	argv := []string{"gpm", "master", "--home", home}
 	err := master.Run(context.Background(), master.Config{
 		Home:       home,
-		Daemon:     master.Command{Path: master.Self(), Argv: []string{"gpm", "daemon", "--home", home}, Env: os.Environ(), Dir: "/"},
+		Daemon:     master.Command{Path: master.Self(), Argv: []string{"gpm", "daemon", "--home", home}, Env: withoutNotify(os.Environ()), Dir: "/"},
 		Output:     filepath.Join(home, daemonLog),
 		Trampoline: []string{master.Self(), "exec-worker"},
 		Log:        slog.New(slog.NewTextHandler(os.Stderr, nil)),
@@ -120,8 +127,11 @@ func runDaemon(home string) error {
 	return err
 }
 
-// succeed starts a master in the place of one that died, unless somebody has done so already.
+// succeed starts a master in the place of one that died, unless somebody does so already: an init system, or a command.
 func succeed(home string) error {
+	if os.Getenv(boot.Variable) != "" {
+		return nil
+	}
 	lock, ok, err := lockHome(home)
 	if err != nil || !ok {
 		return err

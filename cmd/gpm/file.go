@@ -130,6 +130,10 @@ func (c *cli) declare(entry ecosystem.AppEntry, environ map[string]string, s *se
 		return app.Declared{}, err
 	}
 	d := app.Declared{Spec: spec, Set: entry.Set, Inherit: true, Place: entry.Place}
+	if spec.ExecMode == app.Cluster && len(spec.Listen) > 0 { // not what runs the script decides, but the sockets
+		d.Set = maps.Clone(d.Set)
+		d.Set["exec_mode"] = true
+	}
 	for name := range environ {
 		if _, kept := spec.Env[name]; !kept { // filter_env
 			d.Inherit = false

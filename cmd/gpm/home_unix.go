@@ -82,3 +82,9 @@ func exited(p *os.Process) bool {
 	pid, err := syscall.Wait4(p.Pid, nil, syscall.WNOHANG, nil)
 	return pid == p.Pid || errors.Is(err, syscall.ECHILD)
 }
+
+// askToEnd asks a master to stop everything and to end.
+func askToEnd(pid int) error { return syscall.Kill(pid, syscall.SIGTERM) }
+
+// mayAdminister says whether this user may change what the machine starts.
+func mayAdminister() bool { return os.Geteuid() == 0 }

@@ -76,3 +76,9 @@ func exited(p *os.Process) bool {
 	event, err := windows.WaitForSingleObject(h, 0)
 	return err == nil && event == windows.WAIT_OBJECT_0
 }
+
+// askToEnd cannot be done here: there are no signals.
+func askToEnd(int) error { return errors.ErrUnsupported }
+
+// mayAdminister lets the service manager decide.
+func mayAdminister() bool { return true }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strconv"
 	"time"
 )
 
@@ -31,8 +32,14 @@ func serve([]string) error {
 	return <-drained
 }
 
-// listen opens $PORT and says which port that is.
+// listenFD is the first socket that is given by sd_listen_fds(3).
+const listenFD = 3
+
+// listen takes the socket that it is given, or opens $PORT, and says which port that is.
 func listen() (net.Listener, error) {
+	if os.Getenv("LISTEN_PID") == strconv.Itoa(os.Getpid()) {
+		return net.FileListener(os.NewFile(listenFD, "socket"))
+	}
 	l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", os.Getenv("PORT")))
 	if err == nil {
 		fmt.Println("listening", l.Addr().(*net.TCPAddr).Port)

@@ -1,0 +1,150 @@
+//go:build linux
+
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"testing"
+
+	"gpm/app"
+)
+
+// gpm runs gpm as the user of the service.
+func (m *machine) gpm(args ...string) string {
+	m.t.Helper()
+	return m.mustAs("deploy", append([]string{"gpm"}, args...)...)
+}
+
+// online lists the processes that are up, by id, as "name pid".
+func (m *machine) online() map[int]string {
+	m.t.Helper()
+	var list []app.Status
+	r := m.run("deploy", "gpm", "list", "--json")
+	if json.Unmarshal([]byte(r.out), &list) != nil {
+		return nil
+	}
+	up := map[int]string{}
+	for _, st := range list {
+		if st.State == app.Online {
+			up[st.ID] = fmt.Sprintf("%s %d", st.Name, st.PID)
+		}
+	}
+	return up
+}
+
+func (m *machine) untilOnline(what string, n int) map[int]string {
+	m.t.Helper()
+	m.until(what, func() bool { return len(m.online()) == n })
+	return m.online()
+}
+
+func (m *machine) same(what string, before map[int]string) {
+	m.t.Helper()
+	if now := m.online(); fmt.Sprint(now) != fmt.Sprint(before) {
+		m.t.Errorf("%s: was %v, is %v", what, before, now)
+	}
+}
+
+// names leaves the pids out.
+func names(up map[int]string) string {
+	var out []string
+	for id := range 20 {
+		if name, _, ok := strings.Cut(up[id], " "); ok {
+			out = append(out, fmt.Sprintf("%d %s", id, name))
+		}
+	}
+	return strings.Join(out, ", ")
+}
+
+// TestSystemd is the life of a service under a real systemd: taken over from a gpm that was started by hand, killed,
+// hung, reloaded, stopped, restarted, rebooted.
+func TestSystemd(t *testing.T) {
+	m := newMachine(t)
+	const unit = "gpm-deploy.service"
+	m.must("useradd", "-m", "deploy")
+	m.must("mkdir", "-p", "/etc/systemd/system/"+unit+".d")
+	m.must("bash", "-c", "printf '[Service]\nWatchdogSec=2\nTimeoutStopSec=1\n' > /etc/systemd/system/"+unit+".d/test.conf")
+	m.gpm("start", "/usr/local/bin/prog", "--name", "sleeper", "--", "sleep")
+	m.gpm("start", "/usr/local/bin/http.js", "--name", "web", "-i", "2")
+	m.gpm("start", "/usr/local/bin/prog", "--name", "down", "--", "sleep")
+	m.gpm("stop", "down")
+	before := m.untilOnline("the apps run", 3)
+
+	r := m.run("deploy", "gpm", "startup")
+	if want := "sudo env PATH=$PATH /usr/local/bin/gpm startup systemd -u deploy --home /home/deploy/.gpm"; r.code != 1 || !strings.Contains(r.out, want) {
+		t.Errorf("without root: exit %d, %q", r.code, r.out)
+	}
+	out := m.must("gpm", "startup", "systemd", "-u", "deploy", "--home", "/home/deploy/.gpm")
+	if !strings.Contains(out, "3 processes go on with the same pids as before") {
+		t.Errorf("startup says %q", out)
+	}
+	m.same("taken over", before)
+
+	// The unit's stop reaches the gpm that was started by hand; its start makes one of its own.
+	m.must("systemctl", "restart", unit)
+	up := m.untilOnline("restarted", 3)
+	if names(up) != names(before) || fmt.Sprint(up) == fmt.Sprint(before) {
+		t.Errorf("after a restart: was %v, is %v", before, up)
+	}
+
+	t.Run("reload", func(t *testing.T) {
+		pid := m.property(unit, "MainPID")
+		daemon := m.gpm("daemon", "status", "--json")
+		m.must("systemctl", "reload", unit)
+		if m.property(unit, "MainPID") != pid || m.gpm("daemon", "status", "--json") == daemon {
+			t.Error("a reload replaces the daemon and keeps the master")
+		}
+		m.same("reloaded", up)
+	})
+	t.Run("kill -9 of the main process", func(t *testing.T) {
+		m.must("systemctl", "kill", "--kill-whom=main", "-s", "KILL", unit)
+		m.until("another main process", func() bool { return m.property(unit, "NRestarts") == "1" })
+		now := m.untilOnline("all are up", 3)
+		if now[0] != up[0] || names(now) != names(up) {
+			t.Errorf("was %v, is %v", up, now)
+		}
+		up = now
+	})
+	t.Run("watchdog", func(t *testing.T) {
+		m.must("kill", "-STOP", m.property(unit, "MainPID"))
+		m.until("another main process", func() bool { return m.property(unit, "NRestarts") == "2" })
+		now := m.untilOnline("all are up", 3)
+		if now[0] != up[0] || names(now) != names(up) {
+			t.Errorf("was %v, is %v", up, now)
+		}
+	})
+	t.Run("stop gives an app its time", func(t *testing.T) {
+		m.gpm("start", "/usr/local/bin/prog", "--name", "slow", "--kill-timeout", "20000", "--", "graceful", "5", "3s")
+		m.untilOnline("with the slow one", 4)
+		m.must("systemctl", "stop", unit)
+		if state := m.property(unit, "ActiveState") + " " + m.property(unit, "Result"); state != "inactive success" {
+			t.Errorf("after the stop: %s", state)
+		}
+		m.must("systemctl", "start", unit)
+		m.untilOnline("started", 4)
+		if why := m.gpm("why", "slow"); !strings.Contains(why, "exit code 5") {
+			t.Errorf("the slow one was not left its time:\n%s", why)
+		}
+	})
+	t.Run("reboot", func(t *testing.T) {
+		m.reboot()
+		now := m.untilOnline("all are up", 4)
+		if names(now) != "0 sleeper, 1 web, 2 web, 4 slow" {
+			t.Errorf("after the reboot: %s", names(now))
+		}
+		if pid, err := strconv.Atoi(m.property(unit, "MainPID")); err != nil || !strings.Contains(m.gpm("daemon", "status", "--json"), fmt.Sprintf(`"master_pid":%d,`, pid)) {
+			t.Errorf("the master is not the main process %d", pid)
+		}
+	})
+	t.Run("unstartup", func(t *testing.T) {
+		up := m.online()
+		m.must("gpm", "unstartup", "systemd", "-u", "deploy")
+		if r := m.run("", "systemctl", "is-enabled", unit); r.code == 0 {
+			t.Error("the unit is still enabled")
+		}
+		m.same("after unstartup", up)
+	})
+}
