@@ -211,7 +211,7 @@ func (c *care) ask(ctx context.Context, key patientKey, seq uint64) {
 		return
 	}
 	h := key.app.spec().Health.WithDefaults()
-	from, err := c.d.probeFrom(key, seq)
+	from, err := c.d.probeFrom(ctx, key, seq)
 	if err == nil {
 		err = probe.AskFor(ctx, h.Timeout, h.Probe(), from)
 	}
@@ -222,12 +222,15 @@ func (c *care) ask(ctx context.Context, key patientKey, seq uint64) {
 }
 
 // probeFrom is the position from which a process is asked: its own, but for the mark that makes a process part of it.
-func (d *Daemon) probeFrom(key patientKey, seq uint64) (probe.From, error) {
+func (d *Daemon) probeFrom(ctx context.Context, key patientKey, seq uint64) (probe.From, error) {
 	m, spec := key.app.group.Member(key.id), key.app.spec()
 	if m == nil {
 		return probe.From{}, errors.New("it is gone")
 	}
 	plan, err := d.resolver.Resolve(spec, launch.Instance{ID: key.id, Slot: m.Slot, Seq: seq, Home: d.cfg.Home, HomeHash: d.hash})
+	if err == nil && len(spec.Health.Exec) > 0 {
+		plan, err = plan.WithSecrets(ctx)
+	}
 	if err != nil {
 		return probe.From{}, err
 	}

@@ -48,6 +48,7 @@ func (d *Daemon) report(a *application, st app.Status, events []app.Event) {
 	}
 	d.journal.Record(st, events)
 	d.care.notice(a, st.ID)
+	d.imports.notice(a, st)
 	d.hooks.hear(a, st, events)
 	if !st.State.HasChild() && len(events) > 0 {
 		d.removePID(a.spec(), st.ID)
@@ -96,6 +97,7 @@ func (l *launcher) Launch(ctx context.Context, seq uint64) (proc.Child, error) {
 	spawn.Key = childKey(l.id, seq)
 	spawn.Cgroup = l.d.cgroups.Make(spawn.Key)
 	l.limit(spec, spawn.Key)
+	spawn.Env = l.d.imports.inject(spec, plan, l.id, spawn.Env)
 	spawned, awaited, err := l.spawn(ctx, cluster.Ref{ID: l.id, Seq: seq}, spawn, l.need(spec, plan))
 	if err != nil {
 		return nil, errors.Join(spawnError(plan.Program, spec, err), l.d.cgroups.Remove(spawn.Key))

@@ -53,6 +53,7 @@ func (u *upkeep) begin(ctx context.Context) (end func()) {
 	parts.Go(func() { u.enforce(ctx) })
 	parts.Go(func() { u.d.care.run(ctx) })
 	parts.Go(func() { u.d.turns.run(ctx) })
+	parts.Go(func() { u.d.imports.run(ctx) })
 	parts.Go(func() { u.said("jobs", u.d.jobs.runner.Run(ctx)) })
 	parts.Go(func() { u.d.hooks.run(ctx) })
 	parts.Go(func() { u.tend(ctx, u.d.apps.instances()) }) // a large tree to watch must not delay the API

@@ -23,9 +23,15 @@ func (u *upkeep) watchRule(rec store.App) watch.Rule {
 	if len(spec.Watch) == 0 {
 		return watch.Rule{}
 	}
-	rule := watch.Rule{Roots: watchRoots(spec), Ignore: spec.IgnoreWatch, Delay: spec.WatchDelay, Why: "watch"}
+	rule := watch.Rule{Ignore: spec.IgnoreWatch, Delay: spec.WatchDelay, Why: "watch"}
 	if info, err := os.Stat(spec.Script); err == nil && info.Mode().IsRegular() && filepath.IsAbs(spec.Script) {
 		rule.Files = []string{spec.Script}
+	}
+	if watchesImports(spec) {
+		rule.Why = "watch: imports"
+		rule.Files = append(rule.Files, u.d.imports.files(rec.Key)...)
+	} else {
+		rule.Roots = watchRoots(spec)
 	}
 	for _, name := range []string{"logs", "pids", databaseName, "daemon.log", "master.log"} {
 		rule.Own = append(rule.Own, filepath.Join(home, name))
@@ -52,6 +58,9 @@ func watchRoots(spec app.Spec) []string {
 }
 
 func checkWatch(spec app.Spec) error {
+	if watchesImports(spec) {
+		return nil
+	}
 	for _, root := range watchRoots(spec) {
 		if _, err := os.Stat(root); err != nil {
 			return app.Errorf(app.CodeInvalid, "cannot watch for %q: %w", spec.Name, err).WithHint("--watch=PATH names a directory or a file, --watch alone the app's directory")
@@ -63,7 +72,7 @@ func checkWatch(spec app.Spec) error {
 // setWatch reports whether the rule is in force. That it cannot be does not keep the app from running.
 func (u *upkeep) setWatch(ctx context.Context, rec store.App, rule watch.Rule) bool {
 	id := upkeepID(rec.Key)
-	if len(rule.Roots) == 0 {
+	if len(rule.Roots)+len(rule.Files) == 0 {
 		u.watcher.Remove(id)
 		return true
 	}
