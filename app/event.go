@@ -20,6 +20,7 @@ const (
 	EventLog       EventKind = "log"         // a log file cannot be written, or can again; ID is -1
 	EventHung      EventKind = "hung"        // its event loop did not turn; Lines is where
 	EventReload    EventKind = "reload"      // a replacement took over, or could not: Reason
+	EventScale     EventKind = "scale"       // another number of instances: Reason
 	EventPort      EventKind = "port"        // what it wants to listen on cannot be had: Reason says whose it is
 	EventUnhealthy EventKind = "unhealthy"   // its health check fails: Reason
 	EventSchedule  EventKind = "schedule"    // a run of a job was left out, or made up for: Reason

@@ -49,6 +49,7 @@ type Daemon struct {
 	jobs      *jobs    // runs at set times
 	hooks     *hooks   // who is told of what happens
 	imports   *imports // which files apps have loaded
+	scaler    *autoscaler
 	inputs    inputs
 	reign     reign
 	trouble   troubles
@@ -93,6 +94,7 @@ func open(cfg Config) (*Daemon, error) {
 	d.apps.apps = map[uint64]*application{}
 	d.upkeep, d.care, d.turns, d.jobs, d.hooks = newUpkeep(d), newCare(d), newTurns(d), newJobs(d), newHooks(d)
 	d.imports = newImports(d)
+	d.scaler = newAutoscaler(d)
 	var err error
 	flushed := func(upTo uint64) { d.journal.Flushed(upTo) }
 	if d.db, err = d.openStore(store.Options{Timeout: lockWait, Flushed: flushed}); err != nil {

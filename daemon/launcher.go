@@ -127,7 +127,9 @@ func (l *launcher) need(spec app.Spec, plan launch.Plan) cluster.Need {
 	if plan.Runtime == "" || !need.Clustered {
 		need.Listen = spec.Listen
 	}
-	need.Notify = plan.Runtime == "" && spec.Policy.WaitReady
+	need.Ready, need.Well, need.From = spec.Policy.Ready, spec.Health.Probe(), readyFrom(spec, plan)
+	need.Notify = need.Ready.Notify || plan.Runtime == "" && spec.Policy.WaitReady
+	need.SaysReady = need.Ready.Notify || spec.Policy.WaitReady
 	if plan.Runtime == "node" && !spec.NoAgent && plan.Spawn.Credential == nil {
 		need.Agent = l.d.agent
 	}

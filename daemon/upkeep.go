@@ -56,6 +56,7 @@ func (u *upkeep) begin(ctx context.Context) (end func()) {
 	parts.Go(func() { u.d.imports.run(ctx) })
 	parts.Go(func() { u.said("jobs", u.d.jobs.runner.Run(ctx)) })
 	parts.Go(func() { u.d.hooks.run(ctx) })
+	parts.Go(func() { u.d.scaler.run(ctx) })
 	parts.Go(func() { u.tend(ctx, u.d.apps.instances()) }) // a large tree to watch must not delay the API
 	return func() { cancel(); parts.Wait() }
 }
@@ -113,10 +114,8 @@ func (u *upkeep) tend(ctx context.Context, targets []instance) {
 	for _, a := range distinct(targets) {
 		u.tendOne(ctx, a)
 	}
-	select {
-	case u.limits <- struct{}{}:
-	default:
-	}
+	poke(u.limits)
+	poke(u.d.scaler.wake)
 	for _, in := range targets {
 		u.d.care.notice(in.app, in.member.ID)
 	}

@@ -11,7 +11,7 @@ import (
 // careFields are those by which gpm looks after an app: order, health, schedules, limits, hooks.
 func careFields() []Field {
 	return []Field{
-		{Name: "depends_on", Type: Dependencies, Default: "none", Spec: "depends_on", Doc: "Apps that must be there before: names, name:condition, or an object of name: condition; started, listening, healthy or completed.",
+		{Name: "depends_on", Type: DependsOn, Default: "none", Spec: "depends_on", Doc: "Apps that must be there before: names, name:condition, or an object of name: condition; started, listening, healthy or completed.",
 			put: func(s *app.Spec, v any) { s.DependsOn = v.([]app.Dependency) }},
 		{Name: "task", Type: Bool, Default: "false", Spec: "policy.task", Doc: "Runs once: exit code 0 is its end, anything else a failure.",
 			put: func(s *app.Spec, v any) { s.Policy.Task = v.(bool) }},

@@ -70,7 +70,7 @@ func beMaster(home string, table, lock int) error {
 // runAlone is master and daemon in one process, where descriptors cannot be passed between two.
 func runAlone(home string) error {
 	started := time.Now()
-	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
+	log := slog.New(daemon.LogHandler(os.Stderr, os.Getenv(dropInVariable) != ""))
 	table, err := master.NewTable(master.Options{Log: log, Home: home})
 	if err != nil {
 		return err
@@ -115,7 +115,7 @@ func runDaemon(home string) error {
 	})
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
-	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
+	log := slog.New(daemon.LogHandler(os.Stderr, os.Getenv(dropInVariable) != ""))
 	err = daemon.Run(ctx, daemon.Config{
 		Home: home, Host: link, Started: started, DropIn: os.Getenv(dropInVariable) != "", LogQuota: logQuota(log), Log: log,
 		Healthy: func(f func()) { check.Store(&f) },

@@ -121,11 +121,11 @@ func (c *cli) declare(entry ecosystem.AppEntry, environ map[string]string, s *se
 		given := entry.Set[field] || entry.Extra[field] != nil
 		over[field] = field != "name" && !((field == "namespace" || s.mild[field]) && given)
 	}
-	defaults, err := c.defaults()
+	defaults, missing, err := c.defaults()
 	if err != nil {
 		return app.Declared{}, err
 	}
-	spec, err := withServer(underlay(app.Merge(withUpkeep(withExtra(entry), entry.Extra), s.spec, over), defaults, entry.Set, s.set))
+	spec, err := withServer(underlay(app.Merge(withUpkeep(withExtra(entry), entry.Extra), s.spec, over), defaults, missing, entry.Set, s.set))
 	if err != nil {
 		return app.Declared{}, err
 	}
