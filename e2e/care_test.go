@@ -156,7 +156,9 @@ func TestHooks(t *testing.T) {
 		text, err := os.ReadFile(heard)
 		return err == nil && string(text) == "start ends\n"
 	})
-	h.until("the one that fails is told", hang, func() bool { return h.happened("ends", app.EventHook, `cannot tell "echo no; exit 3" of exit: exit status 3: "no"`) })
+	h.until("the one that fails is told", hang, func() bool {
+		return h.happened("ends", app.EventHook, `cannot tell "echo no; exit 3" of exit: exit status 3: "no"`)
+	})
 	h.fails(`there is no event "boom"`, "start", progBin, "--name", "bad", "--on", "boom=x", "--", "sleep")
 }
 
