@@ -215,6 +215,8 @@ func (d *Daemon) writePID(spec app.Spec, st app.Status) {
 
 // gone forgets an instance that was deleted, and its app with the last one.
 func (d *Daemon) gone(a *application, id int) {
+	out, errPath := launch.LogPaths(d.cfg.Home, a.spec(), id)
+	d.forwards.forget(out, errPath)
 	if err := d.drop(a, id); err != nil {
 		d.cfg.Log.Error("Cannot remove a deleted process from the store", "id", id, "err", err)
 	}

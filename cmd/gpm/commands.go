@@ -62,6 +62,7 @@ func commandTable() []command {
 		{"prettylist", groupRead, one(newPrettylistCommand)},
 		{"slist sysinfos", groupRead, one(newSlistCommand)},
 		{"describe desc info show", groupRead, one(newDescribeCommand)},
+		{"monit dashboard dash imonit", groupRead, one(newMonitCommand)},
 		{"logs log", groupRead, one(newLogsCommand)},
 		{"env", groupRead, one(newEnvCommand)},
 		{"why", groupRead, one(newWhyCommand)},
