@@ -26,6 +26,8 @@ const (
 	Signal                  // string: SIGTERM, TERM
 	BoolOrText              // bool or string
 	BoolOrWords             // bool or []string; filter_env keeps a single name a string
+	Readiness               // app.Ready: a string, or an object of one way
+	Autoscaling             // app.Autoscale: a string like 1-8, or an object
 	Environment             // handled by name: an object, or a string of KEY=VALUE words
 	Anything                // any: accepted and of no effect
 )
@@ -53,6 +55,10 @@ var schemas = [...]string{
 	Signal:      `{"type": ["string", "number"]}`,
 	BoolOrText:  `{"type": ["boolean", "string"]}`,
 	BoolOrWords: `{"anyOf": [{"type": "boolean"}, {"type": "string"}, {"type": "array", "items": {"type": "string"}}]}`,
+	Readiness: `{"anyOf": [{"type": "string"}, {"type": "object", "minProperties": 1, "maxProperties": 1, "additionalProperties": false, "properties": {"http": {"type": "string"},
+		"tcp": {"type": ["string", "integer"]}, "exec": {"type": ["string", "array"], "items": {"type": "string"}}, "notify": {"const": true}, "delay": {"type": ["number", "string"]}}}]}`,
+	Autoscaling: `{"anyOf": [{"type": "string"}, {"const": false}, {"type": "object", "required": ["max"], "additionalProperties": false, "properties": {"min": {"type": ["integer", "string"]},
+		"max": {"type": ["integer", "string"]}, "target": {"type": ["integer", "string"]}, "metric": {"enum": ["loop", "cpu"]}, "cooldown": {"type": ["number", "string"]}}}]}`,
 	Environment: `{"anyOf": [{"type": "object"}, {"type": "string"}]}`,
 	Anything:    `{}`,
 }
@@ -80,6 +86,8 @@ var wanted = [...]string{
 	Signal:      "the name of a signal like SIGTERM",
 	BoolOrText:  "true, false or a string",
 	BoolOrWords: "true, false, a string or a list of strings",
+	Readiness:   "notify, a time like 5s, tcp:PORT, a URL or its path, exec:COMMAND, or an object of one of them",
+	Autoscaling: "bounds like 1-8, or an object of min, max, target, metric (loop or cpu) and cooldown",
 	Environment: "an object or a string of KEY=VALUE words",
 	Anything:    "any value",
 }

@@ -35,6 +35,8 @@ var converters = [...]converter{
 	Signal:      asSignal,
 	BoolOrText:  asBoolOrText,
 	BoolOrWords: asBoolOrWords,
+	Readiness:   asReady,
+	Autoscaling: asAutoscale,
 	Environment: func(n *node, _ int) (any, bool) { return n, n.kind == object || n.kind == text },
 	Anything:    func(n *node, _ int) (any, bool) { return n.plain(), true },
 }
