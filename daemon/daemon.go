@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"os"
 	"sync"
 	"time"
 
@@ -29,8 +30,9 @@ type Config struct {
 	Log      *slog.Logger
 	LogQuota int64 // bytes that the logs of all apps may take; 0 = logs.DefaultQuota
 	Started  time.Time
-	DropIn   bool         // called as pm2: its environment variables count
-	Healthy  func(func()) // takes the function that the master's heartbeat calls; may be nil
+	DropIn   bool             // called as pm2: its environment variables count
+	Reopen   <-chan os.Signal // asks to open the log files anew; nil = nobody does
+	Healthy  func(func())     // takes the function that the master's heartbeat calls; may be nil
 }
 
 // Daemon is one running daemon.
@@ -43,12 +45,17 @@ type Daemon struct {
 	admission sync.Mutex // serialises the decision whether a start names something new
 	tools                // what the launchers of all instances share
 	sampler   *metrics.Sampler
-	upkeep    *upkeep // restarts that nobody asks for by hand
-	care      *care   // health checks
+	upkeep    *upkeep  // restarts that nobody asks for by hand
+	care      *care    // health checks
+	turns     *turns   // starts that wait for other apps
+	jobs      *jobs    // runs at set times
+	hooks     *hooks   // who is told of what happens
+	imports   *imports // which files apps have loaded
 	scaler    *autoscaler
 	inputs    inputs
 	reign     reign
 	trouble   troubles
+	forwards  *forwarders
 	bus       bus
 	agent     string // path of the script that is preloaded into Node; "" when it cannot be
 	upgrade   upgrade
@@ -88,7 +95,9 @@ func open(cfg Config) (*Daemon, error) {
 		tools: tools{exits: proc.NewWatcher(cfg.Host.Exits()), trees: proc.NewTrees(cfg.Host.PID())},
 	}
 	d.apps.apps = map[uint64]*application{}
-	d.upkeep, d.care = newUpkeep(d), newCare(d)
+	d.forwards = newForwarders(d)
+	d.upkeep, d.care, d.turns, d.jobs, d.hooks = newUpkeep(d), newCare(d), newTurns(d), newJobs(d), newHooks(d)
+	d.imports = newImports(d)
 	d.scaler = newAutoscaler(d)
 	var err error
 	flushed := func(upTo uint64) { d.journal.Flushed(upTo) }
@@ -109,6 +118,7 @@ func open(cfg Config) (*Daemon, error) {
 }
 
 func (d *Daemon) close() error {
+	d.forwards.close()
 	return errors.Join(d.pump.Close(), d.db.Close())
 }
 
@@ -135,6 +145,7 @@ func (d *Daemon) run(ctx context.Context) error {
 	d.journal.Event(app.Event{Kind: app.EventDaemonUp, ID: -1, Reason: "version " + app.Version})
 	d.noteRollback()
 	parts.Go(func() { d.trouble.record(ctx, d.journal) })
+	parts.Go(func() { d.reopen(ctx) })
 	endUpkeep := d.upkeep.begin(ctx)
 	defer endUpkeep()
 	d.dropIn(true)

@@ -101,6 +101,7 @@ const smallHeap = 50
 // daemon. When the master has died it starts another, which finds what is left running.
 func runDaemon(home string) error {
 	started := time.Now()
+	reopen := reopenSignal() // first of all: it would end a process that does not expect it
 	debug.SetGCPercent(smallHeap)
 	nameProcess()
 	conn, err := master.Inherited()
@@ -117,7 +118,7 @@ func runDaemon(home string) error {
 	defer stop()
 	log := slog.New(daemon.LogHandler(os.Stderr, os.Getenv(dropInVariable) != ""))
 	err = daemon.Run(ctx, daemon.Config{
-		Home: home, Host: link, Started: started, DropIn: os.Getenv(dropInVariable) != "", LogQuota: logQuota(log), Log: log,
+		Home: home, Host: link, Started: started, DropIn: os.Getenv(dropInVariable) != "", LogQuota: logQuota(log), Log: log, Reopen: reopen,
 		Healthy: func(f func()) { check.Store(&f) },
 	})
 	err = errors.Join(err, link.Close())
