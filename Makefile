@@ -1,5 +1,5 @@
 # demo and build need Go alone. check and test install node, python3 and a C
-# compiler (race detector) from Debian where they are missing; bench needs npm.
+# compiler (race detector) from Debian where they are missing; bench needs npm, and wrk for clusters.
 
 .PHONY: demo build test check fmt vet lint deadcode licences race fuzz bench arm64 windows deps clean
 
