@@ -221,6 +221,7 @@ function readMeters(run) {
   const now = process.hrtime.bigint();
   const report = {
     period: Number(now - run.since),
+    node: process.versions.node,
     memory: process.memoryUsage(),
     ...heapFigures(),
     gc: run.gc.kinds,

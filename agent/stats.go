@@ -7,6 +7,7 @@ import "time"
 type Stats struct {
 	Period    time.Duration    `json:"period"`
 	Memory    Memory           `json:"memory"`
+	Node      string           `json:"node"` // its version
 	NewSpace  Space            `json:"newSpace"`
 	OldSpace  Space            `json:"oldSpace"`
 	HeapLimit int64            `json:"heapLimit"` // bytes at which V8 gives up

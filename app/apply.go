@@ -14,6 +14,7 @@ type Declared struct {
 	Spec    Spec   `json:"spec"`              // complete: what the file does not say has its default
 	Set     Fields `json:"set,omitempty"`     // what the file says; without "instances" an app keeps the number it has
 	Inherit bool   `json:"inherit,omitempty"` // Spec.Env goes over ApplyRequest.Env; else it is the whole environment
+	Down    bool   `json:"down,omitempty"`    // only add it: it is not started until somebody asks for it
 	Place   string `json:"place,omitempty"`   // file:line:col of the declaration, for errors
 }
 

@@ -20,6 +20,7 @@ const (
 	EventLog       EventKind = "log"         // a log file cannot be written, or can again; ID is -1
 	EventHung      EventKind = "hung"        // its event loop did not turn; Lines is where
 	EventReload    EventKind = "reload"      // a replacement took over, or could not: Reason
+	EventScale     EventKind = "scale"       // another number of instances: Reason
 	EventPort      EventKind = "port"        // what it wants to listen on cannot be had: Reason says whose it is
 	EventUnhealthy EventKind = "unhealthy"   // its health check fails: Reason
 	EventHealthy   EventKind = "healthy"     // it passes, for the first time or again

@@ -62,7 +62,9 @@ type Spec struct {
 	CronRestart      string `json:"cron_restart,omitempty"`       // 5 or 6 fields; "" or "0" = never
 	MaxMemoryRestart int64  `json:"max_memory_restart,omitempty"` // bytes of the whole tree of an instance; 0 = no limit
 
-	Health Health `json:"health,omitzero"` // whether it is well while it runs
+	Autoscale  Autoscale `json:"autoscale,omitzero"`    // how many instances, by how busy they are
+	PostUpdate []string  `json:"post_update,omitempty"` // commands that pull, forward and backward run in Cwd before they reload
+	Health     Health    `json:"health,omitzero"`       // whether it is well while it runs
 
 	NoAutostart bool   `json:"no_autostart,omitempty"`
 	Policy      Policy `json:"policy"`
@@ -133,6 +135,7 @@ type Policy struct {
 	KillTimeout   time.Duration `json:"kill_timeout"`
 	NoTreekill    bool          `json:"no_treekill,omitempty"` // signal and kill the leader only
 	WaitReady     bool          `json:"wait_ready,omitempty"`  // online only after a readiness message
+	Ready         Ready         `json:"ready,omitzero"`        // another sign that it is online
 	ListenTimeout time.Duration `json:"listen_timeout"`        // how long readiness is awaited
 	HangLimit     time.Duration `json:"hang_limit,omitempty"`  // a Node process whose event loop does not turn for so long is replaced; 0 = never
 }
@@ -165,8 +168,10 @@ func (s Spec) Clone() Spec {
 	s.Listen = slices.Clone(s.Listen)
 	s.Watch = slices.Clone(s.Watch)
 	s.IgnoreWatch = slices.Clone(s.IgnoreWatch)
+	s.PostUpdate = slices.Clone(s.PostUpdate)
 	s.Log.Redact = slices.Clone(s.Log.Redact)
 	s.Health.Exec = slices.Clone(s.Health.Exec)
 	s.Policy.StopExitCodes = slices.Clone(s.Policy.StopExitCodes)
+	s.Policy.Ready.Exec = slices.Clone(s.Policy.Ready.Exec)
 	return s
 }

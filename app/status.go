@@ -66,6 +66,7 @@ type Usage struct {
 // NodeUsage is what the agent in a Node process reports. Sizes in bytes, times in milliseconds; counts, times and
 // delays are of the last second or so.
 type NodeUsage struct {
+	Version      string  `json:"version,omitempty"` // of Node
 	HeapUsed     int64   `json:"heap_used"`
 	HeapTotal    int64   `json:"heap_total"`
 	HeapLimit    int64   `json:"heap_limit"`

@@ -114,7 +114,7 @@ func (g *Group) officials() []Ref {
 func nodeUsage(s agent.Stats) app.NodeUsage {
 	ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 	u := app.NodeUsage{
-		HeapUsed: s.Memory.HeapUsed, HeapTotal: s.Memory.HeapTotal, HeapLimit: s.HeapLimit,
+		Version: s.Node, HeapUsed: s.Memory.HeapUsed, HeapTotal: s.Memory.HeapTotal, HeapLimit: s.HeapLimit,
 		External: s.Memory.External, ArrayBuffers: s.Memory.ArrayBuffers,
 		NewSpace: s.NewSpace.Used, OldSpace: s.OldSpace.Used,
 		LoopP50: ms(s.Loop.P50), LoopP99: ms(s.Loop.P99), LoopMax: ms(s.Loop.Max), Utilization: s.Loop.Utilization,

@@ -187,15 +187,13 @@ func (h *hub) await(ctx context.Context, ref Ref, over func(*worker) (bool, erro
 	}
 }
 
-// awaitServing waits until a worker listens on all the given addresses; with wait_ready it must have said
-// that it is ready as well.
+// awaitServing waits until a worker listens on all the given addresses, and is ready and well as its app has it.
 func (h *hub) awaitServing(ctx context.Context, ref Ref, addresses []string) error {
-	wantReady := h.spec().Policy.WaitReady
 	return h.await(ctx, ref, func(w *worker) (bool, error) {
 		if w == nil || w.duty == offDuty {
 			return true, errEnded
 		}
-		return w.isUp(wantReady) && w.servesAll(addresses), nil
+		return w.mayTakeOver() && w.servesAll(addresses), nil
 	})
 }
 

@@ -65,6 +65,8 @@ type savedWorker struct {
 	Keys    map[string]bool `json:"keys,omitempty"`
 	Actions []string        `json:"actions,omitempty"`
 	Own     map[string]bool `json:"own,omitempty"`
+	Awaits  awaited         `json:"awaits,omitzero"`
+	Proved  bool            `json:"proved,omitempty"`
 }
 
 // savedListener is a listening address as it is noted; its sockets are kept by name.
@@ -112,6 +114,7 @@ func (w *worker) saved() savedWorker {
 	state.Seq, state.Passing = 0, nil // a successor numbers anew, and nobody holds the connections
 	return savedWorker{
 		Ref: w.Ref, Slot: w.slot, Seat: w.seat, Number: w.number, PID: w.pid, Duty: w.duty, State: state, Keys: w.keys, Own: w.own, Actions: w.shown.Actions,
+		Awaits: w.awaits, Proved: w.proved,
 	}
 }
 
@@ -197,8 +200,9 @@ func (h *hub) restore(notes map[string][]byte, alive func(Ref) bool) {
 func (h *hub) resume() {
 	for _, w := range h.workers {
 		h.listen(w)
+		h.awaitReady(w)
 		h.acceptAgain(w)
-		if w.isUp(h.spec().Policy.WaitReady) {
+		if w.isUp() {
 			h.ready(w.Ref)
 		}
 	}
@@ -276,7 +280,7 @@ func (h *hub) restoreWorker(text []byte, notes map[string][]byte, alive func(Ref
 	w := &worker{
 		Ref: saved.Ref, slot: saved.Slot, seat: saved.Seat, number: saved.Number, pid: saved.PID, duty: saved.Duty,
 		state: primary.Resume(saved.State, rand.Uint64()), keys: saved.Keys, own: saved.Own,
-		shown: Shown{Actions: saved.Actions},
+		shown: Shown{Actions: saved.Actions}, awaits: saved.Awaits, proved: saved.Proved,
 	}
 	w.state.Online = saved.State.Online // which Resume does not know
 	if w.keys == nil {

@@ -60,7 +60,9 @@ func (h *hub) hearNotify(w *worker) {
 			h.box.post(func() {
 				w.state.Ready = true
 				h.touchWorker(w.Ref)
-				h.ready(w.Ref)
+				if w.isUp() {
+					h.ready(w.Ref)
+				}
 			})
 		}
 	}

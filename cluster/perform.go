@@ -35,7 +35,7 @@ func (h *hub) perform(w *worker, e primary.Effect) {
 		h.settled(e)
 	case primary.CameOnline, primary.SaidReady:
 		h.reviewLater(w)
-		if w.isUp(h.spec().Policy.WaitReady) {
+		if w.isUp() {
 			h.ready(w.Ref)
 		}
 	case primary.Listens:
@@ -104,6 +104,7 @@ type conn struct {
 	fd    int
 	key   string
 	tried []Ref // who did not take it
+	only  bool  // for nobody but the first
 }
 
 // offer gives a connection to a worker that has not refused it yet; with none left it is closed.
@@ -142,7 +143,7 @@ func (h *hub) settled(e primary.Settled) {
 	delete(h.passing.conns, e.Token)
 	switch {
 	case !ok:
-	case e.Accepted:
+	case e.Accepted, c.only:
 		sockets.CloseConn(c.fd)
 	default:
 		h.offer(c)

@@ -8,28 +8,36 @@ import (
 	"strconv"
 
 	"gpm/agent"
+	"gpm/app"
 	"gpm/cluster/primary"
 	"gpm/cluster/sockets"
 	"gpm/ipc/channel"
+	"gpm/probe"
 )
 
 // Need says what a process that is about to start can make use of.
 type Need struct {
-	Runtime   string   // "node", "bun" or "deno"; "" speaks no protocol
-	Clustered bool     // it is to be a worker of Node's cluster module
-	Agent     string   // path of the agent's script; "" = without it
-	Notify    bool     // it says READY=1 to NOTIFY_SOCKET
-	Listen    []string // addresses of sockets that it takes by LISTEN_FDS
+	Runtime   string // "node", "bun" or "deno"; "" speaks no protocol
+	Clustered bool   // it is to be a worker of Node's cluster module
+	Agent     string // path of the agent's script; "" = without it
+	Ready     app.Ready
+	SaysReady bool       // it says so itself when it is ready: by the message "ready", or READY=1 to NOTIFY_SOCKET
+	Notify    bool       // it gets a NOTIFY_SOCKET
+	Well      app.Probe  // its health check
+	From      probe.From // on whose behalf it is asked whether it is ready
+	Listen    []string   // addresses of sockets that it takes by LISTEN_FDS
 }
 
 // IsNothing says that the process has to do with nobody.
-func (n Need) IsNothing() bool { return n.Runtime == "" && len(n.Listen) == 0 && !n.Notify }
+func (n Need) IsNothing() bool {
+	return n.Runtime == "" && len(n.Listen) == 0 && !n.Notify && n.Ready.IsZero()
+}
 
 // Gear is what a process is started with.
 type Gear struct {
 	Files   map[int]string              // its descriptors, by the names they are kept under
 	Env     func(env []string) []string // adds what the process needs to know
-	Awaited bool                        // it says by itself when it is up
+	Awaited bool                        // it will be told when it is up
 }
 
 // firstFD is the first descriptor that is given.
@@ -41,8 +49,10 @@ var runtimes = map[string]primary.Runtime{"node": primary.Node, "bun": primary.B
 func (h *hub) prepare(ctx context.Context, ref Ref, slot int, as role, need Need) (gear Gear, err error) {
 	done := h.do(ctx, func() {
 		w := &worker{Ref: ref, slot: slot, keys: map[string]bool{}, own: map[string]bool{}}
+		w.awaits = awaited{Ready: need.Ready, Said: need.SaysReady, From: need.From}
 		if as == hidden {
 			w.duty = trial
+			w.awaits.Well = need.Well
 		}
 		w.seat = h.seatFor(w, need)
 		if gear, err = h.equip(w, need); err != nil {
@@ -57,7 +67,7 @@ func (h *hub) prepare(ctx context.Context, ref Ref, slot int, as role, need Need
 }
 
 func (h *hub) equip(w *worker, need Need) (Gear, error) {
-	gear := Gear{Files: map[int]string{}}
+	gear := Gear{Files: map[int]string{}, Awaited: !need.Ready.IsZero() || need.SaysReady}
 	var add []func([]string) []string
 	if err := h.give(w, need.Listen, &gear); err != nil {
 		return gear, err
@@ -160,6 +170,7 @@ func (h *hub) launched(ref Ref, pid int) {
 			w.pid = pid
 			h.touchWorker(ref)
 			h.serves(w)
+			h.awaitReady(w)
 		}
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -176,7 +177,7 @@ func (g *Group) successor(m *Member, old app.Status) *face {
 // prove starts a replacement and returns once it can take over. A canary must also live on for a while.
 func (g *Group) prove(ctx context.Context, next *face, wanted []string, canary bool) error {
 	policy := g.cfg.Spec().Policy
-	deadline := time.Now().Add(policy.ListenTimeout)
+	deadline := time.Now().Add(policy.ReadyWithin())
 	st, err := next.Start(ctx, byReload)
 	switch {
 	case err != nil:
@@ -185,10 +186,11 @@ func (g *Group) prove(ctx context.Context, next *face, wanted []string, canary b
 		return errors.New(st.Reason)
 	}
 	ref := Ref{st.ID, st.Seq}
-	limit, cancel := context.WithDeadlineCause(ctx, deadline, fmt.Errorf("it does not %s within %s", expected(policy, wanted), policy.ListenTimeout))
+	late := fmt.Errorf("it does not %s within %s", expected(g.cfg.Spec(), wanted), policy.ReadyWithin())
+	limit, cancel := context.WithDeadlineCause(ctx, deadline, late)
 	defer cancel()
 	if err := g.theHub().awaitServing(limit, ref, wanted); err != nil {
-		return err
+		return g.theHub().explain(ref, err)
 	}
 	if !canary && !g.isSilent(ref) {
 		return nil
@@ -196,16 +198,35 @@ func (g *Group) prove(ctx context.Context, next *face, wanted []string, canary b
 	return g.survives(ctx, ref, policy.MinUptime*3/2)
 }
 
-func expected(policy app.Policy, wanted []string) string {
-	switch {
-	case policy.WaitReady && len(wanted) > 0:
-		return `say "ready" and listen where the old process does`
-	case policy.WaitReady:
-		return `say "ready"`
-	case len(wanted) > 0:
-		return "listen where the old process does"
+// expected is what a replacement has to do.
+func expected(spec app.Spec, wanted []string) string {
+	var all []string
+	if spec.Policy.AwaitsReady() {
+		all = append(all, sign(spec.Policy))
 	}
-	return "come up"
+	if check := spec.Health.Probe(); !check.IsZero() {
+		all = append(all, "pass its health check ("+check.String()+")")
+	}
+	if len(wanted) > 0 {
+		all = append(all, "listen where the old process does")
+	}
+	if len(all) == 0 {
+		return "come up"
+	}
+	return strings.Join(all, " and ")
+}
+
+// sign is what a process has to do to be ready.
+func sign(policy app.Policy) string {
+	switch {
+	case policy.Ready.Notify:
+		return "say READY=1"
+	case !policy.Ready.Probe.IsZero():
+		return "get ready (" + policy.Ready.String() + ")"
+	case policy.Ready.Delay > 0:
+		return "run for " + policy.Ready.String()
+	}
+	return `say "ready"`
 }
 
 // isSilent says that a process does not tell when it serves: all that can be had is that it lives on.
@@ -213,7 +234,7 @@ func (g *Group) isSilent(ref Ref) (silent bool) {
 	h := g.theHub()
 	err := h.do(g.ctx, func() {
 		w := h.workers[ref]
-		silent = w != nil && w.number == 0 && !h.spec().Policy.WaitReady
+		silent = w != nil && w.number == 0 && !w.awaits.Said && w.awaits.IsZero()
 	})
 	return silent && err == nil
 }

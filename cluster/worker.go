@@ -42,6 +42,12 @@ type worker struct {
 	pid     int
 	figures figures
 
+	awaits  awaited
+	proved  bool   // what it awaits, if a question or a time, has come true
+	well    bool   // it has passed its health check
+	unready string // the last answer to that question, a no
+	giveUp  func() // ends the questions; nil: none are asked
+
 	inspections atomic.Int32 // under way; its loop may stand still for them
 
 	notify *net.UnixConn // nil: nothing is awaited from it
@@ -49,15 +55,20 @@ type worker struct {
 }
 
 // isUp says that the worker counts as online.
-func (w *worker) isUp(wantReady bool) bool {
+func (w *worker) isUp() bool {
 	switch {
-	case wantReady:
+	case w.awaits.Said:
 		return w.state.Ready
+	case !w.awaits.IsZero():
+		return w.proved
 	case w.number > 0:
 		return w.state.Online
 	}
 	return true
 }
+
+// mayTakeOver says that a replacement is all that was awaited of it.
+func (w *worker) mayTakeOver() bool { return w.isUp() && (w.well || w.awaits.Well.IsZero()) }
 
 // servesAll says that it listens on all these addresses.
 func (w *worker) servesAll(addresses []string) bool {
@@ -86,6 +97,9 @@ func (w *worker) close() {
 	}
 	if w.notify != nil {
 		_ = w.notify.Close() //nolint:errcheck // as above
+	}
+	if w.giveUp != nil {
+		w.giveUp()
 	}
 }
 

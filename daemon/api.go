@@ -16,6 +16,7 @@ func (d *Daemon) routes() []ipc.Route {
 		{Pattern: "GET /v1/ping", Handler: ipc.Handle(d.getStatus)},
 		{Pattern: "GET /v1/daemon", Handler: ipc.Handle(d.getStatus)},
 		{Pattern: "POST /v1/daemon/kill", Handler: ipc.Stream(d.postKill)},
+		{Pattern: "GET /v1/host", Handler: ipc.Handle(d.getHost)},
 		{Pattern: "POST /v1/daemon/upgrade", Handler: ipc.Handle(d.postUpgrade)},
 		{Pattern: "GET /v1/processes", Handler: ipc.Handle(d.getProcesses)},
 		{Pattern: "GET /v1/details", Handler: ipc.Handle(d.getDetails)},

@@ -123,7 +123,11 @@ func (d *Daemon) plan(req app.ApplyRequest) (plan, error) {
 			used[name]++
 		}
 		if len(same) == 0 {
-			p.fresh = append(p.fresh, wantedApp{spec: spec})
+			w := wantedApp{spec: spec}
+			if a.Down {
+				w.goals = slices.Repeat([]app.Goal{app.Down}, spec.Instances)
+			}
+			p.fresh = append(p.fresh, w)
 		}
 		for _, old := range same {
 			p.changed = append(p.changed, changedApp{old, wantedApp{spec: changedSpec(old.spec(), spec)}})

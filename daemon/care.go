@@ -217,7 +217,7 @@ func (c *care) ask(ctx context.Context, key patientKey, seq uint64) {
 	}
 }
 
-// probeFrom is the position from which a process is asked: its own, but for the mark that makes a process part of it.
+// probeFrom is the position from which a process is asked.
 func (d *Daemon) probeFrom(key patientKey, seq uint64) (probe.From, error) {
 	m, spec := key.app.group.Member(key.id), key.app.spec()
 	if m == nil {
@@ -227,6 +227,13 @@ func (d *Daemon) probeFrom(key patientKey, seq uint64) (probe.From, error) {
 	if err != nil {
 		return probe.From{}, err
 	}
+	from := asIn(plan)
+	from.Dial = m.Dialer(seq) // each worker of a cluster for itself
+	return from, nil
+}
+
+// asIn is the position of a process that was started by a plan, but for the mark that would make others part of it.
+func asIn(plan launch.Plan) probe.From {
 	from := probe.From{Dir: plan.Spawn.Dir}
 	for _, kv := range plan.Spawn.Env {
 		if !strings.HasPrefix(kv, proc.MarkVar+"=") {
@@ -236,7 +243,7 @@ func (d *Daemon) probeFrom(key patientKey, seq uint64) (probe.From, error) {
 	if c := plan.Spawn.Credential; c != nil {
 		from.User = &errand.User{UID: c.UID, GID: c.GID, Groups: c.Groups}
 	}
-	return from, nil
+	return from
 }
 
 // wellness is which process of an instance has passed its health check.

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"os"
 	"sync"
 	"time"
 
@@ -29,8 +30,9 @@ type Config struct {
 	Log      *slog.Logger
 	LogQuota int64 // bytes that the logs of all apps may take; 0 = logs.DefaultQuota
 	Started  time.Time
-	DropIn   bool         // called as pm2: its environment variables count
-	Healthy  func(func()) // takes the function that the master's heartbeat calls; may be nil
+	DropIn   bool             // called as pm2: its environment variables count
+	Reopen   <-chan os.Signal // asks to open the log files anew; nil = nobody does
+	Healthy  func(func())     // takes the function that the master's heartbeat calls; may be nil
 }
 
 // Daemon is one running daemon.
@@ -45,9 +47,11 @@ type Daemon struct {
 	sampler   *metrics.Sampler
 	upkeep    *upkeep // restarts that nobody asks for by hand
 	care      *care   // health checks
+	scaler    *autoscaler
 	inputs    inputs
 	reign     reign
 	trouble   troubles
+	forwards  *forwarders
 	bus       bus
 	agent     string // path of the script that is preloaded into Node; "" when it cannot be
 	upgrade   upgrade
@@ -87,7 +91,9 @@ func open(cfg Config) (*Daemon, error) {
 		tools: tools{exits: proc.NewWatcher(cfg.Host.Exits()), trees: proc.NewTrees(cfg.Host.PID())},
 	}
 	d.apps.apps = map[uint64]*application{}
+	d.forwards = newForwarders(d)
 	d.upkeep, d.care = newUpkeep(d), newCare(d)
+	d.scaler = newAutoscaler(d)
 	var err error
 	flushed := func(upTo uint64) { d.journal.Flushed(upTo) }
 	if d.db, err = d.openStore(store.Options{Timeout: lockWait, Flushed: flushed}); err != nil {
@@ -107,6 +113,7 @@ func open(cfg Config) (*Daemon, error) {
 }
 
 func (d *Daemon) close() error {
+	d.forwards.close()
 	return errors.Join(d.pump.Close(), d.db.Close())
 }
 
@@ -133,6 +140,7 @@ func (d *Daemon) run(ctx context.Context) error {
 	d.journal.Event(app.Event{Kind: app.EventDaemonUp, ID: -1, Reason: "version " + app.Version})
 	d.noteRollback()
 	parts.Go(func() { d.trouble.record(ctx, d.journal) })
+	parts.Go(func() { d.reopen(ctx) })
 	endUpkeep := d.upkeep.begin(ctx)
 	defer endUpkeep()
 	d.dropIn(true)

@@ -42,6 +42,18 @@ func (d *Daemon) postReopen(context.Context, ipc.None) (app.Flushed, error) {
 	return app.Flushed{Files: d.logFiles(d.apps.instances())}, nil
 }
 
+// reopen does it at a signal, until ctx ends.
+func (d *Daemon) reopen(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-d.cfg.Reopen:
+			d.pump.Reopen()
+		}
+	}
+}
+
 func (d *Daemon) logFiles(found []instance) []string {
 	var files []string
 	for _, s := range d.logSources(found, nil) {

@@ -110,7 +110,9 @@ func (l *launcher) need(spec app.Spec, plan launch.Plan) cluster.Need {
 	if plan.Runtime == "" || !need.Clustered {
 		need.Listen = spec.Listen
 	}
-	need.Notify = plan.Runtime == "" && spec.Policy.WaitReady
+	need.Ready, need.Well, need.From = spec.Policy.Ready, spec.Health.Probe(), readyFrom(spec, plan)
+	need.Notify = need.Ready.Notify || plan.Runtime == "" && spec.Policy.WaitReady
+	need.SaysReady = need.Ready.Notify || spec.Policy.WaitReady
 	if plan.Runtime == "node" && !spec.NoAgent && plan.Spawn.Credential == nil {
 		need.Agent = l.d.agent
 	}
@@ -196,6 +198,8 @@ func (d *Daemon) writePID(spec app.Spec, st app.Status) {
 
 // gone forgets an instance that was deleted, and its app with the last one.
 func (d *Daemon) gone(a *application, id int) {
+	out, errPath := launch.LogPaths(d.cfg.Home, a.spec(), id)
+	d.forwards.forget(out, errPath)
 	if err := d.drop(a, id); err != nil {
 		d.cfg.Log.Error("Cannot remove a deleted process from the store", "id", id, "err", err)
 	}

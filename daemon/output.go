@@ -34,6 +34,7 @@ func (l *launcher) output(spec app.Spec, seq uint64, s master.Spawned) (out, err
 		stream app.LogStream
 		to     **logs.Stream
 	}{{s.Stdout, outPath, app.Stdout, &out}, {s.Stderr, errPath, app.Stderr, &err}} {
+		l.d.forwards.tend(logs.Source{Path: one.path, ID: l.id, Name: spec.Name, Stream: one.stream}, spec)
 		t := target
 		t.Path, t.Format = one.path, format(spec, l.id, one.stream)
 		t.Key = childKey(l.id, seq) + "-" + string(one.stream)

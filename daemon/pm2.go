@@ -4,16 +4,21 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"os"
 	"slices"
 	"sync"
 
 	"gpm/app"
 	"gpm/ipc"
 	"gpm/pm2"
+	"gpm/store"
 )
 
 // backend is the daemon as pm2's clients see it; they know processes by their ids only.
-type backend struct{ d *Daemon }
+type backend struct {
+	d    *Daemon
+	tell func(topic string, payload *pm2.Object) // on the bus
+}
 
 var _ pm2.Backend = backend{}
 
@@ -28,14 +33,24 @@ func (b backend) List(ctx context.Context) ([]pm2.Process, error) {
 	return b.d.processes(ctx, all), nil
 }
 
-// Host implements pm2.Backend: nothing is measured of the machine.
-func (b backend) Host(context.Context) (map[string]pm2.Metric, error) { return nil, nil }
+// Host implements pm2.Backend.
+func (b backend) Host(ctx context.Context) (app.Host, error) { return b.d.getHost(ctx, ipc.None{}) }
+
+// NotifyKill implements pm2.Backend.
+func (b backend) NotifyKill() { b.tell(pm2.TopicKill, pm2.KillEvent()) }
 
 // Start implements pm2.Backend.
 func (b backend) Start(ctx context.Context, c pm2.Config) ([]pm2.Process, error) {
 	wanted := wantedOf([]pm2.Config{c})[0]
 	wanted.spec.Instances, wanted.goals = max(1, c.Spec.Instances), nil
-	var err error
+	defaults, missing, err := pm2.Defaults(os.Getenv)
+	if err != nil {
+		return nil, err
+	}
+	for field := range c.Set {
+		delete(missing, field)
+	}
+	wanted.spec = app.Merge(wanted.spec, defaults, missing)
 	if wanted.spec, err = b.d.startable(wanted.spec, false); err != nil {
 		return nil, err
 	}
@@ -111,12 +126,24 @@ func (b backend) Reset(ctx context.Context, id int) error {
 	return err
 }
 
-// Watch implements pm2.Backend. Nothing is watched, so there is nothing to end.
-func (b backend) Watch(_ context.Context, id int, w pm2.Watch) error {
-	if w == pm2.WatchOff {
-		return nil
+// Watch implements pm2.Backend: what was watched before is not remembered.
+func (b backend) Watch(ctx context.Context, id int, w pm2.Watch) error {
+	found := b.d.byID([]int{id})
+	if len(found) == 0 {
+		return noProcess(id)
 	}
-	return app.Errorf(app.CodeInvalid, "cannot watch the files of process %d: that is not possible yet", id)
+	err := b.d.intend(found, func(rec *store.App) error {
+		on := w == pm2.WatchOn || w == pm2.WatchToggle && len(rec.Spec.Watch) == 0
+		switch {
+		case !on:
+			rec.Spec.Watch = nil
+		case len(rec.Spec.Watch) == 0:
+			rec.Spec.Watch = []string{"."}
+		}
+		return nil
+	})
+	b.d.upkeep.tend(ctx, found)
+	return err
 }
 
 // Signal implements pm2.Backend.
@@ -140,8 +167,27 @@ func (b backend) SendLine(ctx context.Context, id int, text string) error {
 	return err
 }
 
-// Trigger implements pm2.Backend: no app offers actions without a channel.
-func (b backend) Trigger(context.Context, pm2.Trigger) (int, error) { return 0, nil }
+// Trigger implements pm2.Backend. As pm2, a process that is named by its id must know the action; of those with a
+// name, the ones that know it are counted.
+func (b backend) Trigger(ctx context.Context, t pm2.Trigger) (int, error) {
+	n := 0
+	for _, in := range b.d.apps.instances() {
+		if t.ID >= 0 && in.member.ID != t.ID || t.ID < 0 && in.app.spec().Name != t.Name {
+			continue
+		}
+		if !slices.Contains(in.member.Shown(ctx).Actions, t.Action) {
+			continue
+		}
+		if err := in.member.Send(ctx, t.Message(in.member.ID)); err != nil {
+			return n, err
+		}
+		n++
+	}
+	if n == 0 && t.ID >= 0 {
+		return 0, app.Errorf(app.CodeNotFound, "cannot trigger %q: process %d has not announced this action", t.Action, t.ID)
+	}
+	return n, nil
+}
 
 // ReloadLogs implements pm2.Backend.
 func (b backend) ReloadLogs(context.Context) error {
@@ -204,6 +250,8 @@ func (d *Daemon) processes(ctx context.Context, list []instance) []pm2.Process {
 	for i, in := range list {
 		out[i] = d.process(in)
 		out[i].Usage = statuses[i].Usage
+		shown := in.member.Shown(ctx)
+		out[i].Actions, out[i].Metrics = shown.Actions, shown.Metrics
 	}
 	return out
 }

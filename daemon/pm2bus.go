@@ -32,7 +32,7 @@ func (d *Daemon) servePM2(ctx context.Context) {
 	var parts sync.WaitGroup
 	defer parts.Wait()
 	b := broadcast{d: d, view: view, joined: make(chan struct{}, 1), followed: map[int]context.CancelFunc{}}
-	parts.Go(func() { (&pm2.Server{Backend: backend{d}, View: view}).Serve(ctx, rpc) })
+	parts.Go(func() { (&pm2.Server{Backend: backend{d, b.send}, View: view}).Serve(ctx, rpc) })
 	parts.Go(func() { b.bus.Serve(ctx, &joining{pub, b.joined}) })
 	parts.Go(func() { b.run(ctx) })
 }
@@ -79,7 +79,8 @@ type broadcast struct {
 	bus      pm2.Bus
 	view     pm2.View
 	joined   chan struct{}
-	since    uint64 // the last event that was published
+	since    uint64       // the last event that was published
+	heard    *busListener // the messages of the apps
 	active   bool
 	followed map[int]context.CancelFunc // instances whose output is followed
 	readers  sync.WaitGroup
@@ -92,14 +93,22 @@ func (b *broadcast) run(ctx context.Context) {
 	ctx, stop := context.WithCancel(ctx)
 	defer b.readers.Wait()
 	defer stop()
+	defer b.end()
 	ticker := time.NewTicker(idleCheck)
 	defer ticker.Stop()
+	var changed <-chan struct{} // kept until it fires: the events before are published by then
 	for {
 		var tick <-chan time.Time
-		var changed <-chan struct{}
-		if b.active {
-			tick, changed = ticker.C, b.d.journal.Changed()
+		var messages <-chan app.Message
+		switch {
+		case !b.active:
+			changed = nil
+		case changed == nil:
+			changed = b.d.journal.Changed()
 			b.publish(ctx)
+		}
+		if b.active {
+			tick, messages = ticker.C, b.heard.messages
 		}
 		select {
 		case <-ctx.Done():
@@ -107,6 +116,9 @@ func (b *broadcast) run(ctx context.Context) {
 		case <-b.joined:
 			b.begin(ctx)
 		case <-changed:
+			changed = nil
+		case m := <-messages:
+			b.message(m)
 		case <-tick:
 			if !b.bus.Wanted() {
 				b.end()
@@ -128,6 +140,7 @@ func (b *broadcast) begin(ctx context.Context) {
 		return
 	}
 	b.active = true
+	b.heard = b.d.bus.subscribe()
 	last, err := b.d.db.Events(0, eventBatch)
 	if err != nil {
 		b.d.cfg.Log.Warn("Cannot read events", "err", err)
@@ -158,7 +171,11 @@ func (b *broadcast) subscribed(ctx context.Context) bool {
 }
 
 func (b *broadcast) end() {
+	if !b.active {
+		return
+	}
 	b.active = false
+	b.d.bus.leave(b.heard)
 	for id, cancel := range b.followed {
 		cancel()
 		delete(b.followed, id)
@@ -199,6 +216,19 @@ func (b *broadcast) send(topic string, payload *pm2.Object) {
 	if err := b.bus.Publish(topic, payload); err != nil {
 		b.d.cfg.Log.Warn("Cannot tell pm2's clients", "topic", topic, "err", err)
 	}
+}
+
+// message tells on what an app said on its channel.
+func (b *broadcast) message(m app.Message) {
+	if pm2.Private(m.Type) {
+		return
+	}
+	from := app.Status{ID: m.ID, Name: m.Name, Namespace: m.Namespace}
+	if m.Type == pm2.TopicMessage {
+		b.send(m.Type, pm2.MessageEvent(from, m.Data, m.At))
+		return
+	}
+	b.send(m.Type, pm2.AppEvent(from, m.Data, m.At))
 }
 
 // follow publishes what an instance prints after since, or from now on.

@@ -24,7 +24,7 @@ func changeRecord(rec *store.App, goal *app.Goal, targets []instance, req app.Ac
 	}
 	set["env"] = req.UpdateEnv
 	rec.Spec = app.Merge(rec.Spec, *req.Spec, set)
-	return errors.Join(launch.Validate(rec.Spec), checkUpkeep(rec.Spec))
+	return errors.Join(launch.Validate(rec.Spec), checkUpkeep(rec.Spec), checkReady(rec.Spec))
 }
 
 func setGoals(rec *store.App, goal app.Goal, targets []instance) {

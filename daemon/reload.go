@@ -6,6 +6,7 @@ import (
 
 	"gpm/app"
 	"gpm/cluster"
+	"gpm/proc"
 	"gpm/store"
 )
 
@@ -42,9 +43,7 @@ func (d *Daemon) reload(ctx context.Context, targets []instance, req app.ActionR
 
 func (d *Daemon) reloadApp(ctx context.Context, a *application, targets []instance, req app.ActionRequest, results chan<- app.Progress) (done int) {
 	if !replaceable(a.spec()) {
-		for _, in := range targets {
-			results <- in.outcome(in.member.Restart(ctx, byUser))
-		}
+		restartInOrder(ctx, targets, results)
 		return len(targets)
 	}
 	members := make([]*cluster.Member, len(targets))
@@ -64,6 +63,26 @@ func (d *Daemon) reloadApp(ctx context.Context, a *application, targets []instan
 		results <- app.Progress{Error: app.AsError(err)}
 	}
 	return done
+}
+
+// restartInOrder restarts instances that cannot serve beside their successors. One that does not come up ends it: the
+// others go on as they are.
+func restartInOrder(ctx context.Context, targets []instance, results chan<- app.Progress) {
+	failed := false
+	for _, in := range targets {
+		if failed {
+			err := app.Errorf(app.CodeConflict, "not reloaded, because another instance failed: its old process goes on")
+			results <- in.done(in.member.Status(), err)
+			continue
+		}
+		st, err := in.member.Restart(ctx, byUser)
+		if err == nil && proc.IsLate(st.Reason) {
+			err = app.Errorf(app.CodeTimeout, "cannot see it ready: %s", st.Reason)
+		}
+		p := in.outcome(st, err)
+		failed = p.Error != nil
+		results <- p
+	}
 }
 
 func specsOf(targets []instance) map[*application]app.Spec {

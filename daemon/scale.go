@@ -18,9 +18,13 @@ func (d *Daemon) scale(ctx context.Context, req app.ScaleRequest, out emit) erro
 	}
 	var fresh, surplus []instance
 	for _, a := range distinct(found) {
+		before := len(wantedInstances(*a.record.Load()))
 		more, less, err := d.rescale(a, req.Change)
 		if err != nil {
 			return err
+		}
+		if len(more)+len(less) > 0 {
+			d.scaled(a, byUser, before, before+len(more)-len(less), "")
 		}
 		fresh, surplus = append(fresh, more...), append(surplus, less...)
 	}
@@ -31,13 +35,17 @@ func (d *Daemon) scale(ctx context.Context, req app.ScaleRequest, out emit) erro
 	if err := out(head); err != nil {
 		return err
 	}
-	work := func(in instance) app.Progress {
-		if slices.Contains(surplus, in) {
-			return in.outcome(in.member.Remove(ctx))
-		}
-		return started(in.outcome(in.member.Start(ctx, byUser)))
+	return forEach(append(fresh, surplus...), startParallel, func(in instance) app.Progress {
+		return resize(ctx, in, slices.Contains(surplus, in), byUser)
+	}, out)
+}
+
+// resize starts an instance that is new, or ends one that is one too many.
+func resize(ctx context.Context, in instance, surplus bool, by string) app.Progress {
+	if surplus {
+		return in.outcome(in.member.Remove(ctx))
 	}
-	return forEach(append(fresh, surplus...), startParallel, work, out)
+	return started(in.outcome(in.member.Start(ctx, by)))
 }
 
 // rescale commits the new number of instances and returns those that are to be started and to be ended.

@@ -78,7 +78,10 @@ func (d *Daemon) admit(req app.StartRequest) (ids []int, fresh []instance, err e
 // startable refuses what cannot work, before anything is committed, and completes the rest. What fails only at
 // the last moment becomes an instance in state errored.
 func (d *Daemon) startable(spec app.Spec, counted bool) (app.Spec, error) {
-	if err := errors.Join(launch.Validate(spec), checkLogs(d.cfg.Home, spec), checkUpkeep(spec)); err != nil {
+	if bounds := spec.Autoscale.WithDefaults(); !spec.Autoscale.IsZero() {
+		spec.Instances, counted = max(bounds.Min, min(spec.Instances, bounds.Max)), true
+	}
+	if err := errors.Join(launch.Validate(spec), checkLogs(d.cfg.Home, spec), checkUpkeep(spec), checkReady(spec)); err != nil {
 		return spec, err
 	}
 	plan, err := d.resolver.Resolve(spec, launch.Instance{Home: d.cfg.Home, HomeHash: d.hash})

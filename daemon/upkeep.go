@@ -52,6 +52,7 @@ func (u *upkeep) begin(ctx context.Context) (end func()) {
 	parts.Go(func() { u.follow(ctx) })
 	parts.Go(func() { u.enforce(ctx) })
 	parts.Go(func() { u.d.care.run(ctx) })
+	parts.Go(func() { u.d.scaler.run(ctx) })
 	parts.Go(func() { u.tend(ctx, u.d.apps.instances()) }) // a large tree to watch must not delay the API
 	return func() { cancel(); parts.Wait() }
 }
@@ -101,10 +102,8 @@ func (u *upkeep) tend(ctx context.Context, targets []instance) {
 	for _, a := range distinct(targets) {
 		u.tendOne(ctx, a)
 	}
-	select {
-	case u.limits <- struct{}{}:
-	default:
-	}
+	poke(u.limits)
+	poke(u.d.scaler.wake)
 	for _, in := range targets {
 		u.d.care.notice(in.app, in.member.ID)
 	}

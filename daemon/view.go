@@ -28,6 +28,11 @@ func (a *application) complete(st app.Status) app.Status {
 	return st
 }
 
+// getHost measures the machine.
+func (d *Daemon) getHost(ctx context.Context, _ ipc.None) (app.Host, error) {
+	return d.sampler.Host(ctx), nil
+}
+
 // about is what the last start of an app found out.
 type about struct{ version, user string }
 

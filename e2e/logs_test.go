@@ -5,10 +5,13 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"gpm/app"
 )
@@ -90,5 +93,54 @@ func TestBrokenPipe(t *testing.T) {
 		if len(out) > 0 || status.ExitStatus() == 124 {
 			t.Errorf("gpm %s | head: %v, %q", args, err, out)
 		}
+	}
+}
+
+// TestLogDriverStdout: where gpm runs in the foreground, what apps print is there as well, also after a kill of the
+// daemon; in the background it says that there is no such place.
+func TestLogDriverStdout(t *testing.T) {
+	t.Parallel()
+	h := newHome(t)
+	if err := os.MkdirAll(h.dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	f := h.follow("master", "--home", h.dir)
+	h.until("the daemon answers", 30*time.Second, func() bool { return h.run("ping").code == 0 })
+	h.must("start", progBin, "--name", "talker", "--log-driver", "stdout", "-o", "/dev/null", "--", "printer", "0", "200")
+	for i, until := range []int{50, 150, 250} {
+		if i > 0 {
+			kill(t, h.daemon().PID)
+		}
+		f.until(t, "what the app printed", func(line string) bool { return line == fmt.Sprint("out ", until) })
+	}
+	f.until(t, "its stderr", func(line string) bool { return strings.HasPrefix(line, "err ") })
+	h.must("kill")
+}
+
+// TestReopen: files that somebody renames are opened anew by command and by signal, and no line is lost.
+func TestReopen(t *testing.T) {
+	t.Parallel()
+	h := newHome(t)
+	h.must("start", progBin, "--name", "talker", "--", "printer", "0", "500")
+	path := filepath.Join(h.dir, "logs", "talker-out.log")
+	for i, reopen := range []func(){
+		func() { h.must("reloadLogs") },
+		func() { _ = syscall.Kill(h.daemon().MasterPID, syscall.SIGUSR2) },
+	} {
+		h.until("there are lines", 30*time.Second, func() bool { text, err := os.ReadFile(path); return err == nil && len(text) > 100 })
+		if err := os.Rename(path, fmt.Sprint(path, ".", i)); err != nil {
+			t.Fatal(err)
+		}
+		reopen()
+	}
+	h.until("the file is there again", 30*time.Second, func() bool { text, err := os.ReadFile(path); return err == nil && len(text) > 0 })
+	h.must("stop", "talker")
+	var all strings.Builder
+	for _, suffix := range []string{".0", ".1", ""} {
+		h.copyLog(&all, path+suffix)
+	}
+	checkNumbered(t, all.String(), "out ")
+	if !h.daemon().MasterUp.Before(time.Now()) || h.daemon().Restarts != 0 {
+		t.Error("the signal ended something")
 	}
 }

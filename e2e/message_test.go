@@ -45,7 +45,9 @@ func TestMessages(t *testing.T) {
 				t.Errorf("heard %+v", m)
 			}
 		}
-		kill(t, h.daemon().PID)
+		pid := h.daemon().PID
+		kill(t, pid)
+		h.until("the daemon is dead", 30*time.Second, func() bool { return !alive(pid) })
 		out := h.must("trigger", "talk", "greet", "you")
 		if n := strings.Count(out, `:default]={"hello":"you"}`); n != workers {
 			t.Errorf("%d answers: %s", n, out)

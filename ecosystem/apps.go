@@ -162,6 +162,9 @@ func (e *entry) fields() error {
 
 // inRange checks the field's bounds, where it has any.
 func inRange(f Field, v any) bool {
+	if word, ok := v.(string); ok && len(f.OneOf) > 0 {
+		return slices.Contains(f.OneOf, word)
+	}
 	if f.Low == 0 && f.High == 0 {
 		return true
 	}

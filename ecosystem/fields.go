@@ -2,6 +2,7 @@ package ecosystem
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"gpm/app"
@@ -18,7 +19,8 @@ type Field struct {
 
 	Low, High int // bounds of a number, Low in milliseconds for a Duration; both 0 = those of the type
 
-	Parts []Field // what an object may hold in the field's place; their Spec begins with that of an object, as "log_rotate.keep"
+	OneOf []string // the only words of a Text; nil = any
+	Parts []Field  // what an object may hold in the field's place; their Spec begins with that of an object, as "log_rotate.keep"
 
 	put func(*app.Spec, any) // nil with Spec "" or where assembling an app takes several fields
 }
@@ -26,7 +28,7 @@ type Field struct {
 // Fields returns the table: every field that an app of an ecosystem file may have.
 func Fields() []Field {
 	var all []Field
-	for _, part := range [][]Field{programFields(), environmentFields(), logFields(), restartFields(), stopFields(), machineFields(), otherFields()} {
+	for _, part := range [][]Field{programFields(), environmentFields(), logFields(), restartFields(), stopFields(), clusterFields(), machineFields(), otherFields()} {
 		all = append(all, part...)
 	}
 	return all
@@ -138,7 +140,8 @@ func otherFields() []Field {
 		{Name: "username", Type: Text, Default: "the current user", Doc: "User shown in lists."},
 		{Name: "source_map_support", Type: Bool, Default: "true", Doc: "Node source maps in stack traces."},
 		{Name: "disable_source_map_support", Type: Bool, Default: "false", Doc: "The opposite of source_map_support."},
-		{Name: "post_update", Type: Words, Doc: "Commands that pull, forward and backward run after an update."},
+		{Name: "post_update", Type: Lines, Spec: "post_update", Doc: "Commands that pull, forward and backward run in cwd after an update, before the reload.",
+			put: func(s *app.Spec, v any) { s.PostUpdate = v.([]string) }},
 		{Name: "vizion", Type: Bool, Default: "true", Doc: "Git metadata in descriptions."},
 		{Name: "install_url", Type: Anything, Doc: "Known to pm2; of no effect."},
 		{Name: "write", Type: Anything, Doc: "Known to pm2; of no effect."},
@@ -157,6 +160,8 @@ func otherFields() []Field {
 // wants says in a message what the field holds.
 func (f Field) wants() string {
 	switch {
+	case len(f.OneOf) > 0:
+		return strings.Join(f.OneOf, " or ")
 	case f.Type == Duration && f.Low > 0:
 		return fmt.Sprintf("%s, at least %d", wanted[f.Type], f.Low)
 	case f.Low != 0 || f.High != 0:

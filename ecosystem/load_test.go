@@ -237,13 +237,13 @@ func TestDeployEnvironmentIsBelow(t *testing.T) {
 }
 
 func TestOnly(t *testing.T) {
-	const list = `[{script: "a.js"}, {script: "b.js"}, {script: "b.js"}]`
-	f, err := read(t, "a.json", list, func(o *ecosystem.Options) { o.Only = []string{"b"} })
+	const list = `[{script: "a.js"}, {script: "b.js"}, {script: "c.js"}]`
+	f, err := read(t, "a.json", list, func(o *ecosystem.Options) { o.Only = []string{"b", "c"} })
 	if err != nil || len(f.Apps) != 2 {
 		t.Errorf("%+v %v", f.Apps, err)
 	}
-	_, err = read(t, "a.json", list, func(o *ecosystem.Options) { o.Only = []string{"c"} })
-	if !errors.Is(err, app.ErrNotFound) || app.AsError(err).Hint != "it declares a, b, b" {
+	_, err = read(t, "a.json", list, func(o *ecosystem.Options) { o.Only = []string{"d"} })
+	if !errors.Is(err, app.ErrNotFound) || app.AsError(err).Hint != "it declares a, b, c" {
 		t.Error(err)
 	}
 }

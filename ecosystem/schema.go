@@ -92,6 +92,9 @@ func (f Field) property() jsonObject {
 	if f.Default != "" {
 		p["description"] = f.Doc + " Default: " + f.Default + "."
 	}
+	if len(f.OneOf) > 0 {
+		p = jsonObject{"enum": f.OneOf, "description": p["description"]}
+	}
 	if f.Low != 0 || f.High != 0 {
 		bound(p, f.Low, f.High)
 	}

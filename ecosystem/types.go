@@ -12,6 +12,7 @@ const (
 	Duration                // time.Duration: milliseconds, or a string like 1s, 1m, 1h
 	Size                    // int64 bytes, or a string like 512M
 	Words                   // []string; a string is split at spaces, quotes respected
+	Lines                   // []string; a string is one
 	Codes                   // []int from 0 to 255, one or several
 	CPUs                    // []int, one or several
 	Limits                  // map[string]string: name to soft:hard
@@ -25,6 +26,8 @@ const (
 	Signal                  // string: SIGTERM, TERM
 	BoolOrText              // bool or string
 	BoolOrWords             // bool or []string; filter_env keeps a single name a string
+	Readiness               // app.Ready: a string, or an object of one way
+	Autoscaling             // app.Autoscale: a string like 1-8, or an object
 	Environment             // handled by name: an object, or a string of KEY=VALUE words
 	Anything                // any: accepted and of no effect
 )
@@ -38,6 +41,7 @@ var schemas = [...]string{
 	Duration:    `{"anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": "^[0-9]+(\\.[0-9]+)?(ms|s|m|h|d)?$"}]}`,
 	Size:        `{"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": "^[0-9]+([KMGTkmgt](i?[Bb])?)?$"}]}`,
 	Words:       `{"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": ["string", "number", "boolean"]}}]}`,
+	Lines:       `{"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}`,
 	Codes:       `{"anyOf": [{"$ref": "#/definitions/code"}, {"type": "string"}, {"type": "array", "items": {"$ref": "#/definitions/code"}}]}`,
 	CPUs:        `{"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string"}, {"type": "array", "items": {"type": "integer", "minimum": 0}}]}`,
 	Limits:      `{"type": "object", "additionalProperties": {"type": ["string", "integer"]}}`,
@@ -51,6 +55,10 @@ var schemas = [...]string{
 	Signal:      `{"type": ["string", "number"]}`,
 	BoolOrText:  `{"type": ["boolean", "string"]}`,
 	BoolOrWords: `{"anyOf": [{"type": "boolean"}, {"type": "string"}, {"type": "array", "items": {"type": "string"}}]}`,
+	Readiness: `{"anyOf": [{"type": "string"}, {"type": "object", "minProperties": 1, "maxProperties": 1, "additionalProperties": false, "properties": {"http": {"type": "string"},
+		"tcp": {"type": ["string", "integer"]}, "exec": {"type": ["string", "array"], "items": {"type": "string"}}, "notify": {"const": true}, "delay": {"type": ["number", "string"]}}}]}`,
+	Autoscaling: `{"anyOf": [{"type": "string"}, {"const": false}, {"type": "object", "required": ["max"], "additionalProperties": false, "properties": {"min": {"type": ["integer", "string"]},
+		"max": {"type": ["integer", "string"]}, "target": {"type": ["integer", "string"]}, "metric": {"enum": ["loop", "cpu"]}, "cooldown": {"type": ["number", "string"]}}}]}`,
 	Environment: `{"anyOf": [{"type": "object"}, {"type": "string"}]}`,
 	Anything:    `{}`,
 }
@@ -64,6 +72,7 @@ var wanted = [...]string{
 	Duration:    "a number of milliseconds or a time like 1s, 1m, 1h",
 	Size:        "a number of bytes or a size like 100K, 512M, 2G",
 	Words:       "a string or a list of strings",
+	Lines:       "a string or a list of strings",
 	Codes:       "an exit code from 0 to 255 or a list of them",
 	CPUs:        "a CPU number or a list of them",
 	Limits:      "an object of limits like nofile: 4096",
@@ -77,6 +86,8 @@ var wanted = [...]string{
 	Signal:      "the name of a signal like SIGTERM",
 	BoolOrText:  "true, false or a string",
 	BoolOrWords: "true, false, a string or a list of strings",
+	Readiness:   "notify, a time like 5s, tcp:PORT, a URL or its path, exec:COMMAND, or an object of one of them",
+	Autoscaling: "bounds like 1-8, or an object of min, max, target, metric (loop or cpu) and cooldown",
 	Environment: "an object or a string of KEY=VALUE words",
 	Anything:    "any value",
 }

@@ -21,6 +21,7 @@ var converters = [...]converter{
 	Duration:    asDuration,
 	Size:        asSize,
 	Words:       asWords,
+	Lines:       asLines,
 	Codes:       func(n *node, _ int) (any, bool) { return asInts(n, 255) },
 	CPUs:        func(n *node, _ int) (any, bool) { return asInts(n, 8191) },
 	Limits:      asLimits,
@@ -34,6 +35,8 @@ var converters = [...]converter{
 	Signal:      asSignal,
 	BoolOrText:  asBoolOrText,
 	BoolOrWords: asBoolOrWords,
+	Readiness:   asReady,
+	Autoscaling: asAutoscale,
 	Environment: func(n *node, _ int) (any, bool) { return n, n.kind == object || n.kind == text },
 	Anything:    func(n *node, _ int) (any, bool) { return n.plain(), true },
 }
@@ -133,6 +136,14 @@ func asWords(n *node, _ int) (any, bool) {
 		words = append(words, item.variable())
 	}
 	return words, n.kind == list
+}
+
+// asLines takes a list, or a string that is the only line.
+func asLines(n *node, _ int) (any, bool) {
+	if n.kind == text {
+		n = &node{kind: list, items: []*node{n}}
+	}
+	return asWords(n, 0)
 }
 
 // asInts takes one number, a list of them, or a string with several.

@@ -101,6 +101,11 @@ func (c *Client) Daemon(ctx context.Context) (app.DaemonStatus, error) {
 	return get[app.DaemonStatus](ctx, c, "/v1/daemon", nil, wait{"the daemon's status", quickCall})
 }
 
+// Host measures the machine.
+func (c *Client) Host(ctx context.Context) (app.Host, error) {
+	return get[app.Host](ctx, c, "/v1/host", nil, wait{"the machine's figures", quickCall})
+}
+
 // Kill stops all processes, the daemon and its master.
 func (c *Client) Kill(ctx context.Context) iter.Seq2[app.Progress, error] {
 	return stream[app.Progress](ctx, c, post("/v1/daemon/kill", None{}), "the daemon to stop everything")

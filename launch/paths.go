@@ -10,8 +10,16 @@ import (
 
 // LogPaths returns the log files of an instance, absolute; "" is none. As in pm2,
 // each of several instances has its id in the name unless the logs are merged, and
-// "/dev/null" or "NULL" as a path means none.
+// "/dev/null" or "NULL" as a path means none. Where the lines go somewhere else as well, there is always a file: it is the buffer.
 func LogPaths(home string, spec app.Spec, id int) (out, err string) {
+	if spec.Log.Driver != "" {
+		spec.DisableLogs = false
+		for _, path := range []*string{&spec.OutFile, &spec.ErrorFile} {
+			if isNull(*path) {
+				*path = ""
+			}
+		}
+	}
 	if spec.DisableLogs {
 		return "", ""
 	}
@@ -43,9 +51,9 @@ func CombinedLogPath(home string, spec app.Spec, id int) string {
 // logPath puts the suffix before ".log"; a custom path without it stays as it is.
 func logPath(spec app.Spec, custom, standard, suffix string) string {
 	path := standard
-	switch custom {
-	case "":
-	case "/dev/null", "NULL":
+	switch {
+	case custom == "":
+	case isNull(custom):
 		return ""
 	default:
 		path = lookup{cwd: spec.Cwd}.abs(custom)
@@ -55,6 +63,9 @@ func logPath(spec app.Spec, custom, standard, suffix string) string {
 	}
 	return path
 }
+
+// isNull says that a path means no file.
+func isNull(path string) bool { return path == "/dev/null" || path == "NULL" }
 
 // PidPath returns the pid file of an instance; like pm2's it always has the id in its name.
 func PidPath(home string, spec app.Spec, id int) string {

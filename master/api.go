@@ -63,6 +63,9 @@ type Host interface {
 // RollbackNote is the note by which a daemon learns that an upgrade has failed.
 const RollbackNote = "rollback"
 
+// StdoutName is the name under which a master holds its own standard output, where it has one.
+const StdoutName = "stdout"
+
 // Spawn says what to execute, in the words of execve(2). Nothing is looked up.
 type Spawn struct {
 	Key  string   `json:"key"`

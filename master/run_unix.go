@@ -42,8 +42,9 @@ func leave(why error, shutdown bool) time.Duration {
 
 // master is one run of [Run].
 type master struct {
-	cfg   Config
-	table *Table
+	cfg    Config
+	table  *Table
+	daemon atomic.Pointer[child] // the present one
 }
 
 // Run is the life of the master process: it starts the daemon, serves it, starts
@@ -68,7 +69,10 @@ func Run(ctx context.Context, cfg Config) error {
 			return err
 		}
 	}
-	m := &master{cfg, table}
+	if fd, err := unix.FcntlInt(1, unix.F_DUPFD_CLOEXEC, 3); err == nil { // else there is none
+		table.keep(StdoutName, fd)
+	}
+	m := &master{cfg: cfg, table: table}
 	stop := m.listen(ctx)
 	defer stop()
 	return m.supervise()
@@ -84,7 +88,7 @@ func (m *master) listen(ctx context.Context) (stop func()) {
 	asked := make(chan os.Signal, 4)
 	orphan := make(chan os.Signal, 1)
 	done := make(chan struct{})
-	signal.Notify(asked, unix.SIGTERM, unix.SIGINT, unix.SIGHUP)
+	signal.Notify(asked, unix.SIGTERM, unix.SIGINT, unix.SIGHUP, unix.SIGUSR2)
 	signal.Notify(orphan, unix.SIGCHLD)
 	var work sync.WaitGroup
 	work.Go(func() { m.table.reapOrphans(orphan, done) })
@@ -103,7 +107,11 @@ func (m *master) obey(ctx context.Context, asked <-chan os.Signal, done <-chan s
 	for {
 		select {
 		case s := <-asked:
-			if s == unix.SIGHUP {
+			switch s {
+			case unix.SIGHUP:
+				continue
+			case unix.SIGUSR2: // it is about the log files, see the daemon
+				m.signal(unix.SIGUSR2)
 				continue
 			}
 			m.table.log.Info("Asked to end", "signal", s)
@@ -156,6 +164,7 @@ func (m *master) runDaemon() daemonEnd {
 	if err != nil {
 		return daemonEnd{err: err}
 	}
+	m.daemon.Store(d)
 	var late atomic.Bool
 	limit := time.AfterFunc(cmp.Or(m.cfg.probation, probation), func() {
 		if m.table.onProbation() {
@@ -199,11 +208,20 @@ func (m *master) waitDaemon(d *child, conn *frame.Conn, served <-chan error) Exi
 	}
 }
 
-func (m *master) kill(d *child) {
+func (m *master) kill(d *child) { m.send(d, unix.SIGKILL) }
+
+func (m *master) send(d *child, sig unix.Signal) {
 	m.table.mu.Lock()
 	defer m.table.mu.Unlock()
 	if d.phase == running {
-		_ = signalProcess(&d.proc, int(unix.SIGKILL), false)
+		_ = signalProcess(&d.proc, int(sig), false)
+	}
+}
+
+// signal passes a signal on to the daemon, if there is one.
+func (m *master) signal(sig unix.Signal) {
+	if d := m.daemon.Load(); d != nil {
+		m.send(d, sig)
 	}
 }
 

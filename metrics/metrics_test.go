@@ -16,6 +16,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/shirou/gopsutil/v3/net"
+
 	"gpm/app"
 )
 
@@ -210,16 +212,28 @@ func TestTree(t *testing.T) {
 func TestHost(t *testing.T) {
 	s := New()
 	h := s.Host(t.Context())
-	if h.CPU < 0 || h.CPU > 100 || h.Memory <= 0 || h.Memory > 100 {
+	if h.CPU < 0 || h.CPU > 100 || h.Memory <= 0 || h.Memory > 100 || h.MemoryTotal < h.MemoryAvailable {
 		t.Errorf("host %+v", h)
 	}
-	if again := s.Host(t.Context()); again != h {
+	if again := s.Host(t.Context()); !reflect.DeepEqual(again, h) {
 		t.Errorf("two looks at once differ: %+v %+v", h, again)
+	}
+}
+
+func TestRates(t *testing.T) {
+	before := counters{at: time.Unix(100, 0), busy: 10, all: 40, diskRead: 1000, diskWrite: 500, nets: map[string]net.IOCountersStat{"eth0": {BytesRecv: 100, Errin: 1}}}
+	now := counters{at: time.Unix(110, 0), busy: 15, all: 60, diskRead: 3000, diskWrite: 100, nets: map[string]net.IOCountersStat{"eth0": {BytesRecv: 1100, Errin: 3}}}
+	h := rates(before, now)
+	if h.CPU != 25 || h.DiskRead != 200 || h.DiskWrite != 0 || len(h.Nets) != 1 || h.Nets[0].Received != 100 || h.Nets[0].ErrorsIn != 12 {
+		t.Errorf("rates %+v", h)
+	}
+	if disks := wholeDisks([]string{"loop0", "ram1", "sda", "sda1", "sdb", "vda"}); !reflect.DeepEqual(disks, []string{"sda", "sdb", "vda"}) {
+		t.Errorf("disks %v", disks)
 	}
 }
 
 func BenchmarkHost(b *testing.B) {
 	for b.Loop() {
-		new(hostSampler).measure(b.Context())
+		count(b.Context())
 	}
 }

@@ -16,8 +16,8 @@ type Backend interface {
 	Daemon(ctx context.Context) (app.DaemonStatus, error)
 	// List returns all processes with their usage, by id.
 	List(ctx context.Context) ([]Process, error)
-	// Host returns the machine's metrics by name, as "CPU Usage"; it may be empty.
-	Host(ctx context.Context) (map[string]Metric, error)
+	// Host measures the machine.
+	Host(ctx context.Context) (app.Host, error)
 
 	// Start starts a new app and returns its processes.
 	Start(ctx context.Context, c Config) ([]Process, error)
@@ -51,6 +51,8 @@ type Backend interface {
 
 	// ReloadLogs opens all log files anew.
 	ReloadLogs(ctx context.Context) error
+	// NotifyKill tells the subscribers of the [Bus] that the daemon is going to end.
+	NotifyKill()
 	// Kill begins the end of the daemon. It may return before that.
 	Kill(ctx context.Context) error
 }
@@ -72,6 +74,28 @@ type Trigger struct {
 	Action string          //
 	Param  json.RawMessage // nil = none
 	UUID   string          // of a scoped action, "" else
+}
+
+// Message is what the process with this id is sent: the bare name of the action, or with its parameter.
+func (t Trigger) Message(id int) json.RawMessage {
+	o := &Object{}
+	o.Set("msg", t.Action)
+	if len(t.Param) > 0 {
+		o.Set("opts", t.Param)
+	}
+	if t.UUID != "" {
+		o.Set("uuid", t.UUID)
+	}
+	o.Set("id", id)
+	var v any = o
+	if len(t.Param) == 0 && t.UUID == "" {
+		v = t.Action
+	}
+	text, err := Encode(v)
+	if err != nil { // a parameter that was valid when it came
+		return json.RawMessage("null")
+	}
+	return text
 }
 
 // Metric is a figure with its unit, as pm2 shows it. Value is a number or text.

@@ -106,7 +106,7 @@ type field struct {
 // fields lists them in order of rising precedence: of two names of one thing the
 // later wins, and name comes before env, which needs it.
 func fields() []field {
-	return slices.Concat(commandFields(), logFields(), policyFields(), dumpFields())
+	return slices.Concat(commandFields(), logFields(), policyFields(), upkeepFields(), dumpFields())
 }
 
 func commandFields() []field {
@@ -160,6 +160,17 @@ func policyFields() []field {
 	}
 }
 
+func upkeepFields() []field {
+	return []field{
+		{"watch", readWatch},
+		{"ignore_watch", words("ignore_watch", func(s *app.Spec) *[]string { return &s.IgnoreWatch })},
+		{"watch_delay", duration("watch_delay", func(s *app.Spec) *time.Duration { return &s.WatchDelay })},
+		{"max_memory_restart", reader("max_memory_restart", func(s *app.Spec) *int64 { return &s.MaxMemoryRestart }, value.bytes)},
+		{"cron_restart", text("cron_restart", func(s *app.Spec) *string { return &s.CronRestart })},
+		{"shutdown_with_message", yes("shutdown_with_message", func(s *app.Spec) *bool { return &s.ShutdownWithMessage })},
+	}
+}
+
 // dumpFields are of the state, not of the settings; only a dump has them.
 func dumpFields() []field {
 	return []field{
@@ -177,8 +188,7 @@ func dumpFields() []field {
 // flattened variable or state.
 func isSetting(key string) bool {
 	switch key {
-	case "watch", "ignore_watch", "watch_delay", "watch_options", "max_memory_restart", "cron_restart",
-		"time", "shutdown_with_message", "source_map_support",
+	case "watch_options", "time", "source_map_support",
 		"disable_source_map_support", "post_update", "append_env_to_name", "wait_ip", "force", "pmx_module",
 		"deep_monitoring", "trace", "disable_trace", "kill_signal":
 		return true

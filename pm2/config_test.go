@@ -1,7 +1,6 @@
 package pm2
 
 import (
-	"encoding/json"
 	"errors"
 	"reflect"
 	"testing"
@@ -33,13 +32,14 @@ func TestParseConfig(t *testing.T) {
 	want := app.Spec{
 		Name: "a b", Namespace: "default", Script: "/srv/x.js", Cwd: "/srv", Args: []string{"1", "2"}, InterpreterArgs: []string{"--a", "--b"},
 		Interpreter: "node", ExecMode: app.Cluster, Instances: 4, User: "0", MergeLogs: true, ErrorFile: "/x/e.log", LogFile: "/l", LogFormat: "HH:mm", LogType: "json",
+		Watch: []string{"src"}, MaxMemoryRestart: 1 << 30,
 		Env:    map[string]string{"B": "2", "T": "true", "FLAT": "1"},
 		Policy: app.Policy{StopExitCodes: []int{3}, MinUptime: 5 * time.Second, NoAutorestart: true, KillTimeout: 3 * time.Second},
 	}
 	if !reflect.DeepEqual(c.Spec, want) {
 		t.Errorf("the spec is\n%+v\nwant\n%+v", c.Spec, want)
 	}
-	rest := map[string]any{"max_memory_restart": json.Number("1073741824"), "watch": []any{"src"}, "env_production": map[string]any{"N": "p"}}
+	rest := map[string]any{"env_production": map[string]any{"N": "p"}}
 	if !reflect.DeepEqual(c.Rest, rest) {
 		t.Errorf("the rest is %v, want %v", c.Rest, rest)
 	}
@@ -72,7 +72,7 @@ func TestParseChange(t *testing.T) {
 		"with --update-env":  {`{"A":"1","N":2,"current_conf":{"updateEnv":true,` + noise + `},"a":{}}`, app.Fields{"env": true}, map[string]string{"A": "1", "N": "2"}},
 		"with --name":        {`{"current_conf":{"name":"z",` + noise + `},"a":{}}`, app.Fields{"name": true}, nil},
 		"with a file":        {`{"current_conf":{"script":"a.js","autorestart":true,` + noise + `},"B":1,"a":{},"updateEnv":true}`, app.Fields{"policy.no_autorestart": true, "merge_logs": true, "instance_var": true, "filter_env": true, "env": true}, map[string]string{"B": "1"}},
-		"with memory":        {`{"current_conf":{"max_memory_restart":5,` + noise + `}}`, app.Fields{}, nil},
+		"with memory":        {`{"current_conf":{"max_memory_restart":5,` + noise + `}}`, app.Fields{"max_memory_restart": true}, nil},
 		"settings of no map": {`{"current_conf":"x"}`, app.Fields{}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -102,7 +102,8 @@ func restarting(o *Object, p Process) {
 	policy := p.Spec.Policy
 	o.Set("autostart", !p.Spec.NoAutostart)
 	o.Set("autorestart", !policy.NoAutorestart)
-	o.Set("watch", p.Watching)
+	o.Set("watch", watching(p))
+	upkeep(o, p.Spec)
 	o.Set("treekill", !policy.NoTreekill)
 	o.Set("kill_timeout", policy.KillTimeout.Milliseconds())
 	o.Set("listen_timeout", policy.ListenTimeout.Milliseconds())
@@ -121,6 +122,32 @@ func restarting(o *Object, p Process) {
 	}
 }
 
+// watching is a truth, or the paths.
+func watching(p Process) any {
+	if paths := p.Spec.Watch; p.Watching && (len(paths) != 1 || paths[0] != ".") && len(paths) > 0 {
+		return paths
+	}
+	return p.Watching
+}
+
+func upkeep(o *Object, s app.Spec) {
+	if len(s.IgnoreWatch) > 0 {
+		o.Set("ignore_watch", s.IgnoreWatch)
+	}
+	if s.WatchDelay > 0 {
+		o.Set("watch_delay", s.WatchDelay.Milliseconds())
+	}
+	if s.MaxMemoryRestart > 0 {
+		o.Set("max_memory_restart", s.MaxMemoryRestart)
+	}
+	if s.CronRestart != "" {
+		o.Set("cron_restart", s.CronRestart)
+	}
+	if s.ShutdownWithMessage {
+		o.Set("shutdown_with_message", true)
+	}
+}
+
 func execution(o *Object, p Process) {
 	s := p.Spec
 	o.Set("instance_var", orElse(s.InstanceVar, "NODE_APP_INSTANCE"))
@@ -135,17 +162,18 @@ func execution(o *Object, p Process) {
 	o.Set("pm_out_log_path", p.OutLog)
 	o.Set("pm_err_log_path", p.ErrLog)
 	o.Set("pm_pid_path", p.PidFile)
-	o.Set("merge_logs", s.MergeLogs)
+	o.Set("merge_logs", s.MergeLogs || p.Mode != app.Cluster && s.Instances <= 1)
 	if s.DisableLogs {
 		o.Set("disable_logs", true)
 	}
 	for _, given := range []Member{
-		{"pm_log_path", s.LogFile}, {"log_date_format", s.LogFormat}, {"log_type", s.LogType}, {"uid", s.User}, {"gid", s.Group},
+		{"pm_log_path", s.LogFile}, {"log_date_format", s.LogFormat}, {"log_type", s.LogType},
 	} {
 		if given.Value != "" {
 			o.Set(given.Key, given.Value)
 		}
 	}
+	owner(o, s)
 	// What has no meaning here but is looked for there.
 	o.Set("pmx", true)
 	o.Set("automation", true)
@@ -161,6 +189,7 @@ func condition(o *Object, p Process, v View) {
 	o.Set(orElse(p.Spec.InstanceVar, "NODE_APP_INSTANCE"), p.Slot)
 	o.Set("unique_id", uniqueID(p))
 	o.Set("PM2_HOME", v.Home)
+	o.Set("PM2_USAGE", "CLI")
 	o.Set("status", p.State.String())
 	o.Set("pm_id", p.ID)
 	o.Set("pm_uptime", milli(p.Since))
@@ -172,12 +201,15 @@ func condition(o *Object, p Process, v View) {
 		o.Set("exit_code", ExitCode(*p.Exit))
 	}
 	o.Set("version", orElse(p.Version, "N/A"))
-	if p.More.NodeVersion != "" {
-		o.Set("node_version", p.More.NodeVersion)
+	if version := nodeVersion(p); version != "" {
+		o.Set("node_version", version)
+	}
+	if p.Mode == app.Cluster {
+		o.Set("_pm2_version", Speaks)
 	}
 	o.Set("versioning", p.More.Versioning)
-	o.Set("axm_actions", append([]ActionInfo{}, p.More.Actions...))
-	o.Set("axm_monitor", orEmpty(p.More.Metrics))
+	o.Set("axm_actions", actions(p))
+	o.Set("axm_monitor", monitored(p))
 	o.Set("axm_options", orEmpty(p.More.Options))
 	o.Set("axm_dynamic", map[string]any{})
 }

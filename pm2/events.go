@@ -19,6 +19,23 @@ const (
 	TopicKill    = "pm2:kill"
 )
 
+// KillEvent is the payload of [TopicKill].
+func KillEvent() *Object {
+	o := &Object{}
+	o.Set("status", "killed")
+	o.Set("msg", "pm2 has been killed via CLI")
+	return o
+}
+
+// Private says whether messages of a topic are for the daemon alone.
+func Private(topic string) bool {
+	switch topic {
+	case "axm:action", "axm:monitor", "axm:option:setPID", "axm:option:configuration":
+		return true
+	}
+	return false
+}
+
 // EventName is pm2's word for what happened; "" when pm2 has none.
 func EventName(k app.EventKind) string {
 	switch k {
@@ -82,8 +99,7 @@ func IPCEvent(s app.Status, raw json.RawMessage, at time.Time) (topic string, pa
 		}
 		return TopicMessage, MessageEvent(s, raw, at)
 	}
-	switch typed.Type {
-	case "axm:action", "axm:monitor", "axm:option:setPID", "axm:option:configuration":
+	if Private(typed.Type) {
 		return "", nil
 	}
 	return typed.Type, AppEvent(s, typed.Data, at)

@@ -70,7 +70,11 @@ func (f *fake) List(context.Context) ([]Process, error) {
 	return out, nil
 }
 
-func (f *fake) Host(context.Context) (map[string]Metric, error) { return nil, nil }
+func (f *fake) Host(context.Context) (app.Host, error) {
+	return app.Host{CPU: 12.34, MemoryTotal: 1 << 30}, nil
+}
+
+func (f *fake) NotifyKill() { f.note("notifyKill") }
 
 func (f *fake) Start(_ context.Context, c Config) ([]Process, error) {
 	f.mu.Lock()

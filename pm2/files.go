@@ -19,6 +19,8 @@ type Files struct {
 	Own    string // pm2.log: the daemon's log
 	Lock   string // reload.lock
 	Touch  string // touch: the banner was shown
+	Logs   string // directory of the apps' logs
+	Pids   string // and of their pid files
 }
 
 // Locate returns where the files of a home stand. getenv is os.Getenv or alike:
@@ -41,6 +43,8 @@ func Locate(home string, getenv func(string) string) Files {
 		Own:    at("pm2.log", "PM2_LOG_FILE_PATH"),
 		Lock:   at("reload.lock", "PM2_RELOAD_LOCKFILE"),
 		Touch:  filepath.Join(home, "touch"),
+		Logs:   logs,
+		Pids:   pids,
 	}
 }
 

@@ -21,7 +21,7 @@ func TestClientTalksToPM2(t *testing.T) {
 	if s := one.Config.Spec; s.Name != "live" || s.Script != filepath.Join(testdata(t), "app.js") || s.OutFile != "" || s.PidFile != "" || s.Env["PM2_HOME"] != r.home {
 		t.Errorf("the app is %+v", s)
 	}
-	if one.ID != 1 || one.PID == 0 || one.Config.Status != "online" || one.Config.Rest["max_memory_restart"] == nil {
+	if one.ID != 1 || one.PID == 0 || one.Config.Status != "online" || one.Config.Spec.MaxMemoryRestart != 1<<30 {
 		t.Errorf("the process is %+v", one)
 	}
 	if _, err := c.Call(t.Context(), "stopProcessId", one.ID); err != nil {

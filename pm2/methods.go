@@ -52,7 +52,7 @@ func methods() []method {
 
 		{"reloadLogs", params("opts"), reloadLogs},
 		{"notifyByProcessId", params("opts"), nothing}, // the daemon tells of its events by itself
-		{"notifyKillPM2", nil, unanswered},
+		{"notifyKillPM2", nil, notifyKill},
 		{"killMe", nil, killMe},
 		{"profileCPU", nil, refuse("the daemon is no Node program: profile the app instead")},
 		{"profileMEM", nil, refuse("the daemon is no Node program: profile the app instead")},
@@ -118,11 +118,8 @@ func getMonitorData(ctx context.Context, s *Server, _ args) ([]any, error) {
 }
 
 func getSystemData(ctx context.Context, s *Server, _ args) ([]any, error) {
-	m, err := s.Backend.Host(ctx)
-	if m == nil {
-		m = map[string]Metric{}
-	}
-	return []any{m}, err
+	h, err := s.Backend.Host(ctx)
+	return []any{HostMetrics(h)}, err
 }
 
 func prepare(ctx context.Context, s *Server, a args) ([]any, error) {
@@ -307,7 +304,10 @@ func reloadLogs(ctx context.Context, s *Server, _ args) ([]any, error) {
 
 func nothing(context.Context, *Server, args) ([]any, error) { return []any{}, nil }
 
-func unanswered(context.Context, *Server, args) ([]any, error) { return nil, errNoAnswer }
+func notifyKill(_ context.Context, s *Server, _ args) ([]any, error) {
+	s.Backend.NotifyKill()
+	return nil, errNoAnswer
+}
 
 // killMe is answered by the end of the connection: a client that asks for it
 // waits for no words, and some stumble over them.

@@ -250,7 +250,7 @@ func (r *rig) wantStarted(t *testing.T) {
 	if got != want {
 		t.Errorf("started %+v\nwant    %+v", got, want)
 	}
-	if m := c.Rest["max_memory_restart"]; m != json.Number("104857600") {
+	if m := c.Spec.MaxMemoryRestart; m != 100<<20 {
 		t.Errorf("max_memory_restart is %v", m)
 	}
 	if s.OutFile != "" || s.ErrorFile != "" || s.PidFile != "" {

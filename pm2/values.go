@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -157,6 +158,45 @@ func readMode(c *Config, v value) error {
 	c.Spec.ExecMode = mode
 	c.Set["exec_mode"] = true
 	return nil
+}
+
+// bytes takes a number or a size like 200M.
+func (v value) bytes() (int64, error) {
+	text, err := v.scalar()
+	if err != nil {
+		return 0, err
+	}
+	digits, unit := strings.TrimRight(text, "KMG"), int64(1)
+	switch text[len(digits):] {
+	case "":
+	case "K":
+		unit = 1 << 10
+	case "M":
+		unit = 1 << 20
+	case "G":
+		unit = 1 << 30
+	default:
+		digits = ""
+	}
+	n, err := strconv.ParseInt(digits, 10, 64)
+	if err != nil || n < 0 || n > math.MaxInt64/unit {
+		return 0, fmt.Errorf("%q is no size like 1048576 or 200M", text)
+	}
+	return n * unit, nil
+}
+
+// readWatch takes true for the working directory, false, or paths.
+func readWatch(c *Config, v value) error {
+	c.Set["watch"], c.Spec.Watch = true, nil
+	if on, err := v.truth(); err == nil {
+		if on {
+			c.Spec.Watch = []string{"."}
+		}
+		return nil
+	}
+	paths, err := v.words()
+	c.Spec.Watch = paths
+	return err
 }
 
 // readStopCodes takes a list or, as pm2's library sends a list of one, a number.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -60,7 +61,7 @@ func TestCalls(t *testing.T) {
 		{"msgProcess", []any{map[string]any{"name": "q", "msg": "m"}}, `{"process_count":0,"success":true}`},
 		{"monitor", []any{0}, "pm2.io is not supported"},
 		{"getMonitorData", nil, "[]"},
-		{"getSystemData", nil, "{}"},
+		{"getSystemData", nil, `{"CPU Usage":{"value":12.3,"type":"metric","unit":"%","historic":true},`},
 	} {
 		got, err := c.Call(t.Context(), step.method, step.args...)
 		text := string(got)
@@ -197,5 +198,19 @@ func TestSlowSubscriberLosesAlone(t *testing.T) {
 	}
 	if n := b.Stats().Dropped; n == 0 || n > events {
 		t.Errorf("%d events were dropped", n)
+	}
+}
+
+// TestPageNamesTheMethods keeps docs/pm2.md equal to the table of methods.
+func TestPageNamesTheMethods(t *testing.T) {
+	page, err := os.ReadFile("../docs/pm2.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, wire, _ := strings.Cut(string(page), "\n## Wire\n")
+	for _, m := range methods() {
+		if !strings.Contains(wire, "`"+m.name+"`") {
+			t.Errorf("docs/pm2.md does not mention %s", m.name)
+		}
 	}
 }

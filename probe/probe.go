@@ -28,7 +28,7 @@ type From struct {
 	Dir  string
 	Env  []string     // of the process that is asked, whole
 	User *errand.User // who it runs as; nil = whoever runs gpm
-	Dial Dial         // nil = the system's; another one reaches one of several that share an address
+	Dial Dial         `json:"-"` // nil = the system's; another one reaches one of several that share an address
 }
 
 // outputKept is how much of a command's output is looked at.

@@ -18,6 +18,12 @@ import (
 // are told that it is stuck. SIGKILL works at once unless the kernel itself waits.
 const killLimit = 10 * time.Second
 
+// notReady begins the reason of a process that is online although nobody said that it is ready.
+const notReady = "not ready within "
+
+// IsLate says that a reason is that of a process which did not become ready in time.
+func IsLate(reason string) bool { return strings.HasPrefix(reason, notReady) }
+
 // Machine is the life of one process as a value. Every state waits for at most
 // one instant, and entering a state sets or clears it: no timer can outlive the
 // state that it was set for.
@@ -118,8 +124,11 @@ func Step(m Machine, ev Event, now time.Time, p app.Policy) (Machine, Effect) {
 	case Spawned:
 		return m.spawned(ev, now, p), None
 	case Ready:
-		if m.State == app.Launching {
+		switch {
+		case m.State == app.Launching:
 			m = m.online("", now, p)
+		case m.State == app.Online && IsLate(m.Reason):
+			m.Reason = ""
 		}
 		return m, None
 	case Unwell, Well:
@@ -189,8 +198,8 @@ func (m Machine) spawned(ev Event, now time.Time, p app.Policy) Machine {
 	if m.State != app.Launching {
 		return m
 	}
-	if p.WaitReady || ev.Awaited {
-		m.Deadline = now.Add(p.ListenTimeout)
+	if p.AwaitsReady() || ev.Awaited {
+		m.Deadline = now.Add(p.ReadyWithin())
 		return m
 	}
 	return m.online("", now, p)
@@ -244,7 +253,7 @@ func (m Machine) tick(now time.Time, p app.Policy) (Machine, Effect) {
 	}
 	switch m.State {
 	case app.Launching:
-		warning := fmt.Sprintf("not ready within %s, taken as online", p.ListenTimeout)
+		warning := fmt.Sprintf("%s%s, taken as online", notReady, p.ReadyWithin())
 		return m.online(warning, now, p), None
 	case app.Online:
 		m.Unstable, m.Deadline = 0, time.Time{}
@@ -301,7 +310,7 @@ func (m Machine) spawn(reason string, now time.Time, p app.Policy) Machine {
 		m.Created = now
 	}
 	m.Seq++
-	m.State, m.Since, m.Deadline = app.Launching, now, now.Add(p.ListenTimeout)
+	m.State, m.Since, m.Deadline = app.Launching, now, now.Add(p.ReadyWithin())
 	m.By, m.Reason = "", reason
 	return m
 }

@@ -25,7 +25,7 @@ func Restore(st app.Status, alive bool, now time.Time, p app.Policy) (Machine, E
 // adopt takes over a child. A stop that was under way is not signalled a second
 // time: many programs take a second SIGINT as an order to give up at once.
 func (m Machine) adopt(now time.Time, p app.Policy) (Machine, Effect) {
-	ready := m.State == app.Online || m.State == app.Unhealthy || !p.WaitReady
+	ready := m.State == app.Online || m.State == app.Unhealthy || !p.AwaitsReady()
 	switch {
 	case m.State == app.Stopping || m.State == app.Killing:
 		m.State, m.Deadline = app.Stopping, now.Add(p.KillTimeout)
@@ -36,7 +36,7 @@ func (m Machine) adopt(now time.Time, p app.Policy) (Machine, Effect) {
 	case ready:
 		return m.online("", now, p), None
 	}
-	m.State, m.Deadline = app.Launching, now.Add(p.ListenTimeout)
+	m.State, m.Deadline = app.Launching, now.Add(p.ReadyWithin())
 	return m, None
 }
 

@@ -3,12 +3,14 @@ package main
 import (
 	"context"
 	"errors"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"gpm/app"
 	"gpm/ipc"
+	"gpm/pm2"
 )
 
 // selectorsUse is how commands that act on processes are called.
@@ -37,6 +39,11 @@ func (c *cli) act(ctx context.Context, req app.ActionRequest) error {
 	client, err := c.connect(ctx)
 	if err != nil {
 		return err
+	}
+	if req.Parallel == 0 && c.role == asPM2 {
+		if req.Parallel, err = pm2.Concurrency(os.Getenv); err != nil {
+			return err
+		}
 	}
 	if err := c.announce(ctx, client, req); err != nil {
 		return err

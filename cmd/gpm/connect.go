@@ -89,7 +89,7 @@ func (c *cli) launch(ctx context.Context, client *ipc.Client, home string, lock 
 	if up, err := answers(ctx, client); up || err != nil { // it came up before we got the lock
 		return err
 	}
-	c.linkLog(home)
+	c.linkFiles(home)
 	c.aside("Spawning %s daemon with %s_home=%s", c.role, strings.ToLower(string(c.role)), home)
 	exe, err := os.Executable()
 	if err != nil {

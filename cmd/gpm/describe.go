@@ -134,11 +134,25 @@ func describeRows(d app.Detail, now time.Time) [][2]string {
 		{"interpreter", orNA(d.Interpreter())}, {"interpreter args", orNA(strings.Join(s.InterpreterArgs, " "))},
 		{"executed", strings.Join(d.Argv, " ")},
 		{"script id", fmt.Sprint(d.ID)}, {"pid", fmt.Sprint(d.PID)}, {"exec cwd", orNA(s.Cwd)}, {"exec mode", string(d.Mode) + "_mode"},
-		{"user", d.User}, {"node env", orNA(s.Env["NODE_ENV"])}, {"watch & reload", tick(d.Watching)}, {"autorestart", tick(!p.NoAutorestart)},
+		{"node.js version", orNA(nodeVersion(d))}, {"user", d.User}, {"autoscale", autoscaleRow(s)}, {"node env", orNA(s.Env["NODE_ENV"])}, {"watch & reload", tick(d.Watching)}, {"autorestart", tick(!p.NoAutorestart)},
 		{"stop", fmt.Sprintf("%s, SIGKILL after %s", p.KillSignal, span(p.KillTimeout))},
 		{"unstable restarts", fmt.Sprint(d.Unstable)}, {"created at", d.Created.UTC().Format("2006-01-02T15:04:05.000Z")},
 	}
 	return slices.DeleteFunc(rows, func(r [2]string) bool { return r[1] == "" })
+}
+
+func autoscaleRow(s app.Spec) string {
+	if s.Autoscale.IsZero() {
+		return ""
+	}
+	return fmt.Sprintf("%s; %d now", s.Autoscale, s.Instances)
+}
+
+func nodeVersion(d app.Detail) string {
+	if d.Usage == nil || d.Usage.Node == nil {
+		return ""
+	}
+	return d.Usage.Node.Version
 }
 
 func lastExit(e *app.Exit) string {

@@ -1,14 +1,13 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -61,38 +60,37 @@ func (c *cli) daemonEnv() []string {
 	return append(os.Environ(), dropInVariable+"=1")
 }
 
-// linkLog lets scripts find the daemon's log where pm2 has it. That they cannot is no reason not to start.
-func (c *cli) linkLog(home string) {
+// linkFiles lets scripts find the daemon's log where pm2 has it, and puts logs and pid files where pm2's variables say.
+// That they cannot is no reason not to start.
+func (c *cli) linkFiles(home string) {
 	if c.role != asPM2 {
 		return
 	}
-	path := pm2.Locate(home, os.Getenv).Own
-	if err := os.Symlink(filepath.Join(home, daemonLog), path); err != nil && !errors.Is(err, fs.ErrExist) {
-		c.warn("cannot make %s: %s", path, err)
+	files := pm2.Locate(home, os.Getenv)
+	links := map[string]string{files.Own: filepath.Join(home, daemonLog)}
+	for own, elsewhere := range map[string]string{"logs": files.Logs, "pids": files.Pids} {
+		if path := filepath.Join(home, own); path != elsewhere {
+			links[path] = elsewhere
+			if err := os.MkdirAll(elsewhere, 0o700); err != nil {
+				c.warn("cannot make %s: %s", elsewhere, err)
+			}
+		}
+	}
+	for path, target := range links {
+		if err := os.Symlink(target, path); err != nil && !errors.Is(err, fs.ErrExist) {
+			c.warn("cannot make %s: %s", path, err)
+		}
 	}
 }
 
-// pm2KillTimeout is pm2's.
-const pm2KillTimeout = 1600 * time.Millisecond
-
-// defaults are those of new apps: gpm's, or when called as pm2 its own, which PM2_KILL_TIMEOUT and
-// PM2_KILL_SIGNAL change.
-func (c *cli) defaults() (app.Spec, error) {
-	s := app.Spec{Policy: app.DefaultPolicy()}
+// defaults are those of new apps: gpm's, or when called as pm2 its own, as its variables change them.
+func (c *cli) defaults() (app.Spec, app.Fields, error) {
 	if c.role != asPM2 {
-		return s, nil
+		return app.Spec{Policy: app.DefaultPolicy()}, nil, nil
 	}
-	s.Stdin = true
-	s.Policy.KillTimeout = pm2KillTimeout
-	if text := os.Getenv("PM2_KILL_TIMEOUT"); text != "" {
-		d, err := parseDuration(text)
-		if err != nil {
-			return s, app.Errorf(app.CodeInvalid, "cannot use PM2_KILL_TIMEOUT=%q: %w", text, err)
-		}
-		s.Policy.KillTimeout = d
-	}
-	s.Policy.KillSignal = normaliseSignal(cmp.Or(os.Getenv("PM2_KILL_SIGNAL"), s.Policy.KillSignal))
-	return s, nil
+	s, set, err := pm2.Defaults(os.Getenv)
+	s.Policy.KillSignal = normaliseSignal(s.Policy.KillSignal)
+	return s, set, err
 }
 
 // ignored are options of pm2 that switch what gpm does not have; scripts go on giving them.
@@ -117,11 +115,11 @@ func (c *cli) attachIf(ctx context.Context, wanted bool, err error) error {
 }
 
 // underlay puts defaults where neither the file nor the command says anything.
-func underlay(spec, defaults app.Spec, set ...app.Fields) app.Spec {
-	missing := app.Fields{"stdin": true, "policy.kill_timeout": true, "policy.kill_signal": true}
+func underlay(spec, defaults app.Spec, missing app.Fields, set ...app.Fields) app.Spec {
+	missing = maps.Clone(missing)
 	for _, fields := range set {
 		for field := range fields {
-			missing[field] = false
+			delete(missing, field)
 		}
 	}
 	return app.Merge(spec, defaults, missing)

@@ -25,7 +25,7 @@ var elsewhere = []struct {
 	{[]string{"deepUpdate"}, "gpm does not install itself", "put the new binary in the place of the old one", nil},
 	{[]string{"create"}, "there are no sample projects", "gpm init writes an ecosystem.config.js", nil},
 	{[]string{"profile:cpu", "profile:mem"}, "the daemon is no Node program", "profile the app itself: gpm profile <app> --cpu or --heap", nil},
-	{[]string{"inspect"}, "a process cannot be switched to inspection from outside", `gpm restart <app> --node-args="--inspect", or gpm sendSignal SIGUSR1 <app>`, nil},
+	{[]string{"logrotate"}, "log files are rotated by themselves", "gpm start --help shows the options of it: --log-max-size and others", []string{"", "-u", "--user"}},
 }
 
 func elsewhereNames() string {

@@ -70,7 +70,7 @@ func beMaster(home string, table, lock int) error {
 // runAlone is master and daemon in one process, where descriptors cannot be passed between two.
 func runAlone(home string) error {
 	started := time.Now()
-	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
+	log := slog.New(daemon.LogHandler(os.Stderr, os.Getenv(dropInVariable) != ""))
 	table, err := master.NewTable(master.Options{Log: log, Home: home})
 	if err != nil {
 		return err
@@ -101,6 +101,7 @@ const smallHeap = 50
 // daemon. When the master has died it starts another, which finds what is left running.
 func runDaemon(home string) error {
 	started := time.Now()
+	reopen := reopenSignal() // first of all: it would end a process that does not expect it
 	debug.SetGCPercent(smallHeap)
 	nameProcess()
 	conn, err := master.Inherited()
@@ -115,9 +116,9 @@ func runDaemon(home string) error {
 	})
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
-	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
+	log := slog.New(daemon.LogHandler(os.Stderr, os.Getenv(dropInVariable) != ""))
 	err = daemon.Run(ctx, daemon.Config{
-		Home: home, Host: link, Started: started, DropIn: os.Getenv(dropInVariable) != "", LogQuota: logQuota(log), Log: log,
+		Home: home, Host: link, Started: started, DropIn: os.Getenv(dropInVariable) != "", LogQuota: logQuota(log), Log: log, Reopen: reopen,
 		Healthy: func(f func()) { check.Store(&f) },
 	})
 	err = errors.Join(err, link.Close())

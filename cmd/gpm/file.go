@@ -120,15 +120,19 @@ func (c *cli) declare(entry ecosystem.AppEntry, environ map[string]string, s *se
 	for field := range s.set {
 		over[field] = field != "name" && !(field == "namespace" && entry.Set[field])
 	}
-	defaults, err := c.defaults()
+	defaults, missing, err := c.defaults()
 	if err != nil {
 		return app.Declared{}, err
 	}
-	spec, err := withServer(underlay(app.Merge(withUpkeep(withExtra(entry), entry.Extra), s.spec, over), defaults, entry.Set, s.set))
+	spec, err := withServer(underlay(app.Merge(withUpkeep(withExtra(entry), entry.Extra), s.spec, over), defaults, missing, entry.Set, s.set))
 	if err != nil {
 		return app.Declared{}, err
 	}
 	d := app.Declared{Spec: spec, Set: entry.Set, Inherit: true, Place: entry.Place}
+	if spec.ExecMode == app.Cluster && len(spec.Listen) > 0 { // not what runs the script decides, but the sockets
+		d.Set = maps.Clone(d.Set)
+		d.Set["exec_mode"] = true
+	}
 	for name := range environ {
 		if _, kept := spec.Env[name]; !kept { // filter_env
 			d.Inherit = false

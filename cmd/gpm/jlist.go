@@ -1,8 +1,6 @@
 package main
 
 import (
-	"fmt"
-
 	"github.com/spf13/cobra"
 
 	"gpm/app"
@@ -20,16 +18,7 @@ func newPrettylistCommand(c *cli) *cobra.Command {
 		if asJSON {
 			return c.printJSON(list)
 		}
-		text, err := pm2.Encode(list)
-		if err != nil {
-			return err
-		}
-		shown, err := inspect(text)
-		if err != nil {
-			return err
-		}
-		_, err = fmt.Fprintln(c.out, shown)
-		return err
+		return c.printInspected(list)
 	})
 }
 

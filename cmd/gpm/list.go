@@ -70,7 +70,10 @@ func (c *cli) showList(ctx context.Context, client *ipc.Client, o listOptions) e
 			fmt.Fprintf(c.out, "%s %s(%d) %s\n", c.paint().paint(red, "[LOGS]"), clean(s.Name), s.ID, clean(s.LogTrouble))
 		}
 	}
-	return nil
+	if !c.screen.terminal {
+		return nil
+	}
+	return c.printHost(ctx, client)
 }
 
 func sortedList(ctx context.Context, client *ipc.Client, o listOptions) ([]app.Status, error) {

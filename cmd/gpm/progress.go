@@ -68,6 +68,8 @@ func (p *progress) take(item app.Progress) {
 		for _, line := range lastOf(item.Lines, shownLines) {
 			fmt.Fprintln(p.c.err, "    "+clean(line))
 		}
+	case item.Status != nil && item.Status.State == app.Online && item.Status.Reason != "":
+		p.c.say("%s✓ %s", name, item.Status.Reason)
 	case item.Status != nil && item.Started && p.c.role == asPM2:
 		p.fresh.add(item.Status.Name) // told at the end
 	case item.Status != nil:

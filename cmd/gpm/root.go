@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -20,6 +21,7 @@ func run(ctx context.Context, name string, args []string, stdout, stderr io.Writ
 	debug.SetGCPercent(800)
 	c := newCLI(stdout, stderr)
 	c.role, args = roleOf(name, args)
+	c.silent = c.role == asPM2 && os.Getenv("PM2_SILENT") == "true"
 	args = signedNumbers(args)
 	root := newRootCommand(c, firstWord(args))
 	root.SetArgs(args)
@@ -59,7 +61,7 @@ func newRootCommand(c *cli, first string) *cobra.Command {
 	root.PersistentFlags().StringVar(&c.homeFlag, "hp", "", "")
 	_ = root.PersistentFlags().MarkHidden("hp") // pm2's word
 	root.PersistentFlags().StringVar(&c.homeFlag, "home", "", "home `directory` of the daemon (default $GPM_HOME or ~/.gpm)")
-	root.PersistentFlags().BoolVarP(&c.silent, "silent", "s", false, "print results and errors only")
+	root.PersistentFlags().BoolVarP(&c.silent, "silent", "s", c.silent, "print results and errors only")
 	root.PersistentFlags().BoolVar(&c.noColour, "no-color", false, "no colours; NO_COLOR does the same")
 	root.AddGroup(
 		&cobra.Group{ID: groupAct, Title: "Processes:"},

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -184,6 +185,16 @@ func homeOf(ts *testscript.TestScript) string {
 
 // cmdRealPM2 runs the command line of the npm package pm2: [!] realpm2 restart web.
 func cmdRealPM2(ts *testscript.TestScript, neg bool, args []string) {
+	if home := ts.Getenv("PM2_HOME"); home != homeOf(ts) { // a daemon of its own, which must not outlive the script
+		ts.Defer(func() {
+			text, _ := os.ReadFile(filepath.Join(home, "pm2.pid"))
+			if pid, err := strconv.Atoi(strings.TrimSpace(string(text))); err == nil {
+				if p, err := os.FindProcess(pid); err == nil {
+					_ = p.Signal(syscall.SIGTERM)
+				}
+			}
+		})
+	}
 	err := ts.Exec("node", append([]string{filepath.Join(ts.Getenv("REALPM2"), "bin", "pm2")}, args...)...)
 	if (err != nil) != neg {
 		ts.Fatalf("pm2 %s: %v", strings.Join(args, " "), err)

@@ -98,7 +98,7 @@ func (c *cli) addDefaults(req *app.StartRequest) error {
 	if c.role == asGPM {
 		return nil
 	}
-	defaults, err := c.defaults()
+	defaults, _, err := c.defaults()
 	req.Default = &defaults
 	return err
 }

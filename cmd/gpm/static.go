@@ -42,10 +42,12 @@ func newServeCommand(c *cli) *cobra.Command {
 		Aliases: []string{"expose"},
 		Short:   "Start a server of a folder's files",
 		Long: `Start a server of a folder's files: the working directory on port 8080 where nothing else is said. It knows ranges,
-compression and conditional requests, and shows nothing that is outside the folder.`,
-		Example: `  gpm serve dist 3000 --spa --name front`,
-		Args:    arguments(0, 2, ""),
-		RunE:    func(cmd *cobra.Command, args []string) error { return serveFunc(c, cmd.Context(), args, o) },
+compression and conditional requests, and shows nothing that is outside the folder. With -i, several processes share
+the port.`,
+		Example: `  gpm serve dist 3000 --spa --name front
+  gpm serve dist 3000 -i 2`,
+		Args: arguments(0, 2, ""),
+		RunE: func(cmd *cobra.Command, args []string) error { return serveFunc(c, cmd.Context(), args, o) },
 	}
 	o.settings = addSettings(cmd)
 	f := cmd.Flags()
@@ -148,6 +150,13 @@ func withServer(spec app.Spec) (app.Spec, error) {
 		return spec, app.Errorf(app.CodeInternal, "cannot find gpm's own file: %w", err)
 	}
 	spec.Script, spec.Args, spec.Interpreter = exe, []string{staticServer}, "none"
+	if spec.Instances > 1 || spec.ExecMode == app.Cluster { // they share the port, and a reload loses no request
+		_, addr, err := static.FromEnv(func(name string) string { return spec.Env[name] })
+		if err != nil {
+			return spec, err
+		}
+		spec.ExecMode, spec.Listen = app.Cluster, []string{"tcp://" + addr}
+	}
 	return spec, nil
 }
 

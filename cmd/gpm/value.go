@@ -162,6 +162,16 @@ func sticky(s *app.Spec, value string) error {
 	return nil
 }
 
+func ready(s *app.Spec, value string) (err error) {
+	s.Policy.Ready, err = app.ParseReady(value)
+	return err
+}
+
+func autoscale(s *app.Spec, value string) (err error) {
+	s.Autoscale, err = app.ParseAutoscale(value)
+	return err
+}
+
 func logDriver(s *app.Spec, value string) error {
 	switch d := app.LogDriver(value); d {
 	case app.Journald, app.Syslog, app.DriverOut:
@@ -287,6 +297,20 @@ func watchPaths(s *app.Spec, value string) error {
 		}
 		s.Watch = append(s.Watch, abs)
 	}
+	return nil
+}
+
+// extensions leaves out every file without one of these, and what is left out anyway.
+func extensions(s *app.Spec, value string) error {
+	s.IgnoreWatch = append(s.IgnoreWatch, "*", "!*/")
+	for ext := range strings.SplitSeq(value, ",") {
+		ext = strings.TrimPrefix(strings.TrimSpace(ext), ".")
+		if ext == "" || strings.ContainsAny(ext, `/\*?[]!`) {
+			return errors.New("not extensions like js,ts")
+		}
+		s.IgnoreWatch = append(s.IgnoreWatch, "!*."+ext)
+	}
+	s.IgnoreWatch = append(s.IgnoreWatch, ".*", "node_modules/")
 	return nil
 }
 

@@ -1,0 +1,164 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"gpm/app"
+	"gpm/ipc"
+	"gpm/pm2"
+)
+
+const (
+	// moveLimit is how long an app that was moved may take until it is up and listens where it did.
+	moveLimit = 30 * time.Second
+	// moveProof is how long one must run that listens nowhere: a crash at the start is not a move.
+	moveProof = time.Second
+	movePause = 20 * time.Millisecond
+)
+
+// takeOver moves the apps one after the other; those that pm2 does not run are added. The first that does not come up
+// here is given back and ends the rest.
+func (c *cli) takeOver(ctx context.Context, client *ipc.Client, s *pm2Source, moves []move) error {
+	for _, m := range moves {
+		var err error
+		switch m.do {
+		case doMove:
+			err = c.moveOver(ctx, client, s, m)
+		case doAdd, doStart:
+			if err = c.follow(client.Apply(ctx, app.ApplyRequest{Apps: []app.Declared{m.declare(m.do == doAdd)}})); err == nil && s.client != nil {
+				err = s.each(ctx, "deleteProcessId", m.IDs())
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if s.client != nil {
+		c.say("What pm2 has saved would start again with the machine: pm2 unstartup, then pm2 kill")
+	}
+	return nil
+}
+
+// moveOver moves one app. Between its stop there and its start here nobody listens on its ports.
+func (c *cli) moveOver(ctx context.Context, client *ipc.Client, s *pm2Source, m move) error {
+	before, begun := listeningPorts(), time.Now()
+	err := s.each(ctx, "stopProcessId", m.IDs())
+	ports := without(before, listeningPorts())
+	if err == nil {
+		err = c.follow(client.Apply(ctx, app.ApplyRequest{Apps: []app.Declared{m.declare(false)}}))
+	}
+	if err == nil {
+		err = awaitMoved(ctx, client, m.Spec.Name, ports)
+	}
+	if err != nil {
+		return c.giveBack(context.WithoutCancel(ctx), client, s, m, err)
+	}
+	took := time.Since(begun).Round(time.Millisecond)
+	if err := s.each(ctx, "deleteProcessId", m.IDs()); err != nil {
+		return app.Errorf(app.CodeInternal, "%q runs here, and cannot be removed from pm2: %w", m.Spec.Name, err).WithHint("pm2 delete %s", m.Spec.Name)
+	}
+	if len(ports) > 0 {
+		c.say("%s has moved: %s answers again after %s", m.Spec.Name, portNames(ports), took)
+	} else {
+		c.say("%s has moved", m.Spec.Name)
+	}
+	return nil
+}
+
+// giveBack has pm2 run an app again that did not come up here.
+func (c *cli) giveBack(ctx context.Context, client *ipc.Client, s *pm2Source, m move, why error) error {
+	if _, printed := errors.AsType[reported](why); printed {
+		why = errors.New("see above")
+	}
+	for range client.Do(ctx, app.ActionRequest{Action: app.ActionDelete, Selectors: []string{m.Spec.Name}}) {
+		continue // it may not be there
+	}
+	if err := s.each(ctx, "startProcessId", m.IDs()); err != nil {
+		return app.Errorf(app.CodeInternal, "cannot move %q (%w), and pm2 does not start it again: %w", m.Spec.Name, why, err).WithHint("pm2 start %s", m.Spec.Name)
+	}
+	return app.Errorf(app.CodeInvalid, "cannot move %q: %w; pm2 runs it again", m.Spec.Name, why).WithHint("the apps before it have moved, those after it have not")
+}
+
+// each calls a method of pm2 for processes, all at once and each on a connection of its own: as long as the first
+// is stopped and the last is not, nobody serves.
+func (s *pm2Source) each(ctx context.Context, method string, ids []int) error {
+	failed := make([]error, len(ids))
+	var calls sync.WaitGroup
+	for i, id := range ids {
+		calls.Go(func() { failed[i] = s.call(ctx, method, id) })
+	}
+	calls.Wait()
+	return errors.Join(failed...)
+}
+
+func (s *pm2Source) call(ctx context.Context, method string, id int) error {
+	conn, err := net.Dial("unix", s.files.RPC)
+	if err != nil {
+		return err
+	}
+	client := pm2.NewClient(conn)
+	defer client.Close()
+	_, err = client.Call(ctx, method, id)
+	return err
+}
+
+// awaitMoved waits until all processes of an app are up and somebody listens on the ports.
+func awaitMoved(ctx context.Context, client *ipc.Client, name string, ports []int) error {
+	ctx, cancel := context.WithTimeout(ctx, moveLimit)
+	defer cancel()
+	tick := time.NewTicker(movePause)
+	defer tick.Stop()
+	for {
+		list, err := client.Processes(ctx, ipc.ListQuery{Selectors: []string{name}})
+		switch missing := without(ports, listeningPorts()); {
+		case err != nil:
+			return err
+		case slices.ContainsFunc(list, hasFailed):
+			return app.Errorf(app.CodeInvalid, "it ends right after its start").WithHint("gpm logs %s", name)
+		case len(missing) == 0 && isUp(list, len(ports) > 0):
+			return nil
+		case ctx.Err() == nil:
+		case len(missing) > 0:
+			return app.Errorf(app.CodeTimeout, "it does not listen on %s within %s", portNames(missing), moveLimit)
+		default:
+			return app.Errorf(app.CodeTimeout, "it is not up within %s", moveLimit)
+		}
+		select {
+		case <-ctx.Done():
+		case <-tick.C:
+		}
+	}
+}
+
+func hasFailed(st app.Status) bool {
+	return st.State == app.Waiting || st.State == app.Errored || st.State == app.Stopped || st.Restarts > 0
+}
+
+// isUp says whether all processes are online, and have been for a while where nothing else proves them.
+func isUp(list []app.Status, listens bool) bool {
+	return len(list) > 0 && !slices.ContainsFunc(list, func(st app.Status) bool {
+		return st.State != app.Online || !listens && st.Uptime(time.Now()) < moveProof
+	})
+}
+
+func without(ports, others []int) []int {
+	return slices.DeleteFunc(slices.Clone(ports), func(p int) bool { return slices.Contains(others, p) })
+}
+
+func portNames(ports []int) string {
+	var out []string
+	for _, p := range ports {
+		out = append(out, fmt.Sprint(p))
+	}
+	if len(out) == 1 {
+		return "port " + out[0]
+	}
+	return "ports " + strings.Join(out, ", ")
+}
