@@ -67,6 +67,7 @@ const entryPrefix = "entry"
 // homes are the only packages that import a third-party module.
 var homes = map[string]string{
 	"github.com/spf13/cobra":        "cmd/gpm",
+	"charm.land/bubbletea/v2":       "cmd/gpm",
 	"go.etcd.io/bbolt":              "store",
 	"github.com/shirou/gopsutil/v3": "metrics",
 	"github.com/fsnotify/fsnotify":  "watch",

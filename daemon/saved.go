@@ -135,7 +135,7 @@ func (d *Daemon) missing(saved []wantedApp) plan {
 		}
 		existing[w.spec.Name] = same[1:]
 		w.spec = changedSpec(same[0].spec(), w.spec)
-		p.changed = append(p.changed, changedApp{same[0], w})
+		p.changed = append(p.changed, changedApp{app: same[0], wantedApp: w})
 	}
 	return p
 }

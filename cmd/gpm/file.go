@@ -133,6 +133,10 @@ func (c *cli) declare(entry ecosystem.AppEntry, environ map[string]string, s *se
 		d.Set = maps.Clone(d.Set)
 		d.Set["exec_mode"] = true
 	}
+	if s.set["instances"] {
+		d.Set = maps.Clone(d.Set)
+		d.Set["instances"] = true
+	}
 	for name := range environ {
 		if _, kept := spec.Env[name]; !kept { // filter_env
 			d.Inherit = false
