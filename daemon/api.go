@@ -3,10 +3,12 @@ package daemon
 import (
 	"context"
 	"os"
+	"time"
 
 	"gpm/app"
 	"gpm/ipc"
 	"gpm/metrics"
+	"gpm/proc"
 	"gpm/store"
 )
 
@@ -32,6 +34,7 @@ func (d *Daemon) routes() []ipc.Route {
 		{Pattern: "POST /v1/resurrect", Handler: ipc.Stream(d.postResurrect)},
 		{Pattern: "POST /v1/input", Handler: ipc.Handle(d.postInput)},
 		{Pattern: "GET /v1/events", Handler: ipc.Stream(d.getEvents)},
+		{Pattern: "GET /v1/watch", Handler: ipc.Handle(d.getWatch)},
 		{Pattern: "GET /v1/history", Handler: ipc.Handle(d.getHistory)},
 		{Pattern: "POST /v1/logs", Handler: ipc.Stream(d.postLogs)},
 		{Pattern: "POST /v1/logs/flush", Handler: ipc.Handle(d.postFlush)},
@@ -46,6 +49,9 @@ func (d *Daemon) getStatus(ctx context.Context, _ ipc.None) (app.DaemonStatus, e
 		MasterUp: d.reign.Began, Restarts: d.reign.Daemons - 1,
 		Processes: len(all), Cgroup: d.cgroups.Dir(), Schema: store.Schema(), Warnings: d.warnings(),
 		RolledBack: d.upgrade.rolledBack,
+	}
+	if p, ok := proc.MachinePressure(); ok {
+		st.Pressure = &p
 	}
 	for _, in := range all {
 		if in.member.Status().State == app.Online {
@@ -81,7 +87,11 @@ func (d *Daemon) getProcesses(ctx context.Context, q ipc.ListQuery) ([]app.Statu
 		out[i].LogTrouble = d.logTrouble(in)
 	}
 	if q.Usage {
-		d.addUsage(ctx, out)
+		patience := time.Duration(0)
+		if q.Node {
+			patience = listPatience
+		}
+		d.addUsage(ctx, out, patience)
 	}
 	return out, nil
 }

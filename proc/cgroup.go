@@ -16,7 +16,10 @@ import (
 //
 // A group serves one child and is removed when that is released: Linux 6.14 and
 // later kill at birth whatever is spawned into a group that was ever killed by cgroup.kill.
-type Cgroups struct{ dir string }
+type Cgroups struct {
+	dir     string
+	missing map[string]error // why a controller cannot be used
+}
 
 // OpenCgroups finds out whether groups can be made here; the error says why not.
 func OpenCgroups(home string) (*Cgroups, error) {
@@ -24,11 +27,16 @@ func OpenCgroups(home string) (*Cgroups, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot make cgroups: %w", err)
 	}
-	return openCgroups(own, home)
+	own = strings.TrimSuffix(own, string(filepath.Separator)+ownLeaf) // where an earlier daemon moved to
+	c, err := openCgroups(own, home)
+	if err == nil {
+		c.enable(own, func(pid int) bool { return pid == os.Getpid() || pid == os.Getppid() })
+	}
+	return c, err
 }
 
 func openCgroups(own, home string) (*Cgroups, error) {
-	c := &Cgroups{dir: filepath.Join(own, "gpm-"+HomeHash(home))}
+	c := &Cgroups{dir: filepath.Join(own, "gpm-"+HomeHash(home)), missing: map[string]error{}}
 	if err := mkdir(c.dir); err != nil {
 		return nil, fmt.Errorf("cannot make cgroups: %w", err)
 	}

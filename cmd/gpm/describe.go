@@ -64,7 +64,7 @@ func (c *cli) describe(d app.Detail, reveal bool) error {
 	sections := []section{
 		{fmt.Sprintf("Describing process with id %d - name %s", d.ID, clean(d.Name)), describeRows(d, time.Now())},
 		{"Actions available", actionRows(strings.ToLower(string(c.role)), d)},
-		{"Code metrics value", append(usageRows(d.Status), metricRows(d.Metrics)...)},
+		{"Code metrics value", slices.Concat(usageRows(d.Status), trafficRows(d.Traffic), metricRows(d.Metrics))},
 		{"Divergent env variables from local env", divergentRows(d.Spec.Env, os.Environ(), reveal)},
 	}
 	for _, s := range sections {
@@ -136,6 +136,7 @@ func describeRows(d app.Detail, now time.Time) [][2]string {
 		{"script id", fmt.Sprint(d.ID)}, {"pid", fmt.Sprint(d.PID)}, {"exec cwd", orNA(s.Cwd)}, {"exec mode", string(d.Mode) + "_mode"},
 		{"node.js version", orNA(nodeVersion(d))}, {"user", d.User}, {"autoscale", autoscaleRow(s)}, {"node env", orNA(s.Env["NODE_ENV"])}, {"watch & reload", tick(d.Watching)}, {"autorestart", tick(!p.NoAutorestart)},
 		{"stop", fmt.Sprintf("%s, SIGKILL after %s", p.KillSignal, span(p.KillTimeout))},
+		{"health check", healthWords(d)}, {"limits", limitWords(s)}, {"pressure", pressureWords(d.Pressure)}, {"depends on", dependencyWords(s)}, {"schedule", scheduleWords(s)},
 		{"unstable restarts", fmt.Sprint(d.Unstable)}, {"created at", d.Created.UTC().Format("2006-01-02T15:04:05.000Z")},
 	}
 	return slices.DeleteFunc(rows, func(r [2]string) bool { return r[1] == "" })
@@ -208,6 +209,26 @@ func nodeRows(n app.NodeUsage) [][2]string {
 		{"Event Loop Utilization", percent(100 * n.Utilization)},
 		{"Active handles", fmt.Sprint(n.Handles)}, {"Active requests", fmt.Sprint(n.Requests)},
 	}
+}
+
+// trafficRows are about messages; what was lost is shown when there is any.
+func trafficRows(t *app.Traffic) [][2]string {
+	if t == nil {
+		return nil
+	}
+	rows := [][2]string{{"Messages from it", fmt.Sprint(t.Received)}, {"Messages to it", fmt.Sprint(t.Sent)}}
+	for _, r := range []struct {
+		name  string
+		count uint64
+	}{{"Messages it did not read", t.Overflow}, {"Messages too long", t.TooLong}, {"Lines that are no messages", t.Garbage}} {
+		if r.count > 0 {
+			rows = append(rows, [2]string{r.name, fmt.Sprint(r.count)})
+		}
+	}
+	if t.Waiting > 0 {
+		rows = append(rows, [2]string{"Waiting for it", size(int64(t.Waiting))})
+	}
+	return rows
 }
 
 func actionRows(me string, d app.Detail) [][2]string {
