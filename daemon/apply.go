@@ -79,11 +79,12 @@ func (d *Daemon) apply(ctx context.Context, req app.ApplyRequest, out emit) erro
 		again := app.ActionRequest{Action: req.Action, Spec: &app.Spec{}} // the settings are new: a reload that fails takes them back
 		err, others = d.reload(ctx, ad.old, again, ad.before, out), nil
 	}
-	return errors.Join(err, forEach(slices.Concat(others, ad.fresh, ad.surplus), startParallel, func(in instance) app.Progress {
+	all := slices.Concat(others, ad.fresh, ad.surplus)
+	return errors.Join(err, forEach(all, max(1, len(all)), func(in instance) app.Progress { // turns bounds how many are started at once
 		if do := work[in.member.ID]; do != nil {
 			return do(in)
 		}
-		return in.outcome(in.member.Restart(ctx, byUser))
+		return in.outcome(d.turns.again(ctx, in))
 	}, out))
 }
 
@@ -91,7 +92,7 @@ func (d *Daemon) apply(ctx context.Context, req app.ApplyRequest, out emit) erro
 func (d *Daemon) bringUp(ctx context.Context, in instance) app.Progress {
 	for _, i := range in.app.record.Load().Instances {
 		if i.ID == in.member.ID && i.Goal == app.Up {
-			return in.outcome(in.member.Start(ctx, byUser))
+			return d.first(ctx, in)
 		}
 	}
 	return app.Progress{Status: new(d.view(in))}
@@ -144,6 +145,9 @@ func (d *Daemon) plan(req app.ApplyRequest) (plan, error) {
 	for _, a := range req.Apps {
 		declared[a.Spec.Name]++
 	}
+	if err := d.checkOrder(specsIn(req)...); err != nil && !req.KeepGoing {
+		return plan{}, err
+	}
 	used := map[string]int{}
 	for _, a := range req.Apps {
 		name := a.Spec.Name
@@ -187,6 +191,14 @@ func placed(place string, err error) error {
 	}
 	e := app.AsError(err)
 	return app.Errorf(e.Code, "%s: %w", place, err).WithHint("%s", e.Hint)
+}
+
+func specsIn(req app.ApplyRequest) []app.Spec {
+	specs := make([]app.Spec, len(req.Apps))
+	for i, a := range req.Apps {
+		specs[i] = a.Spec
+	}
+	return specs
 }
 
 func (d *Daemon) appsByName() map[string][]*application {

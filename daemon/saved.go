@@ -103,7 +103,7 @@ func (d *Daemon) postResurrect(ctx context.Context, _ ipc.None, send func(app.Pr
 			return err
 		}
 	}
-	return forEach(all, startParallel, func(in instance) app.Progress { return d.bringUp(ctx, in) }, send)
+	return forEach(all, max(1, len(all)), func(in instance) app.Progress { return d.bringUp(ctx, in) }, send)
 }
 
 func resurrectNote(saved []wantedApp, all []instance) string {
