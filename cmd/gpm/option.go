@@ -76,7 +76,7 @@ func options() []option {
 		{"shared-socket", "", "", "one listening socket for all workers", "shared_socket", toggle(func(s S) *bool { return &s.SharedSocket })},
 		{"shutdown-with-message", "", "", "ask it to stop by the message \"shutdown\" instead of a signal", "shutdown_with_message", toggle(func(s S) *bool { return &s.ShutdownWithMessage })},
 		{"no-agent", "", "", "preload nothing into Node", "no_agent", toggle(func(s S) *bool { return &s.NoAgent })},
-		{"watch", "", "[=paths]", "restart it when a file below its directory, or these paths, changes (repeatable)", "watch", watchPaths},
+		{"watch", "", "[=paths]", "restart it when a file below its directory, or these paths, changes (repeatable); imports: what it has loaded", "watch", watchPaths},
 		{"ignore-watch", "", "pattern", "what the watch leaves out, as in .gitignore (repeatable)", "ignore_watch", list(func(s S) *[]string { return &s.IgnoreWatch })},
 		{"ext", "", "extensions", "of what is watched, only files with these extensions: js,ts", "ignore_watch", extensions},
 		{"watch-delay", "", "time", "how long files must be quiet before the restart", "watch_delay", duration(func(s S) *time.Duration { return &s.WatchDelay })},
