@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Cgroups makes a control group (v2, cgroups(7)) for each child of a home, below
@@ -77,12 +78,21 @@ func (c *Cgroups) Remove(name string) error {
 	return group(filepath.Join(c.dir, name)).remove()
 }
 
+// reapTime is how long an ended process may keep its group: until the master has reaped it.
+const reapTime = time.Second
+
 // Close removes every group of the home; those that still have processes stay.
 func (c *Cgroups) Close() error {
 	if c == nil {
 		return nil
 	}
-	return group(c.dir).remove()
+	home := group(c.dir)
+	for limit := time.Now().Add(reapTime); ; time.Sleep(pauseFirst) {
+		err := home.remove()
+		if err == nil || len(home.pids()) > 0 || time.Now().After(limit) {
+			return err
+		}
+	}
 }
 
 func mkdir(dir string) error {

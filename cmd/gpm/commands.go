@@ -87,6 +87,7 @@ func commandTable() []command {
 		{"examples", groupSelf, one(newExamplesCommand)},
 		{"ping", groupSelf, one(newPingCommand)},
 		{"update updatePM2", groupSelf, one(newUpdateCommand)},
+		{"doctor", groupSelf, one(newDoctorCommand)},
 		{"startup", groupSelf, one(newStartupCommand)},
 		{"unstartup", groupSelf, one(newUnstartupCommand)},
 		{"kill", groupSelf, one(newKillCommand)},
