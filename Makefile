@@ -1,7 +1,7 @@
 # demo and build need Go alone. check and test install node, python3 and a C
 # compiler (race detector) from Debian where they are missing; bench needs npm.
 
-.PHONY: demo build test check fmt vet lint deadcode licences race fuzz bench arm64 windows deps clean
+.PHONY: demo build test check fmt vet lint deadcode licences race fuzz chaos bench arm64 windows deps clean
 
 # A clone that belongs to somebody else makes git fail, and stamping with it.
 export GOFLAGS := $(GOFLAGS) -buildvcs=false
@@ -62,6 +62,10 @@ fuzz:
 			go test -run='^$$' -fuzz="^$$f\$$" -fuzztime=$(FUZZTIME) "$${file%/*}" </dev/null || exit 1; \
 		done; \
 	done
+
+# What make test does once, for ten minutes.
+chaos: deps
+	GPM_CHAOS=10m go test -count=1 -timeout=30m -run='^TestChaos$$' -v ./e2e
 
 bench:
 	go run ./bench $(BENCH)
