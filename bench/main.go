@@ -5,6 +5,7 @@
 //
 //	go run ./bench          the whole of it, some minutes
 //	go run ./bench -quick   fewer apps and repetitions, to see that it works
+//	go run ./bench -cluster only the rows of clusters; they need wrk
 //
 // Both managers get a private home and the same apps: shell scripts that become
 // `sleep`. Everything is seen from outside: commands are timed as whole
@@ -32,15 +33,18 @@ type size struct {
 	runs       int           // repetitions of a timed command, and apps crashed
 	idle       time.Duration // how long idle CPU is watched
 	settle     time.Duration // between a change and looking at memory
+	rounds     int           // loads of each kind on each manager's cluster
+	channels   int           // workers with a channel
 }
 
 var (
-	whole = size{apps: 100, many: 4900, runs: 20, idle: 20 * time.Second, settle: 3 * time.Second}
-	quick = size{apps: 20, many: 300, runs: 5, idle: 3 * time.Second, settle: time.Second}
+	whole = size{apps: 100, many: 4900, runs: 20, idle: 20 * time.Second, settle: 3 * time.Second, rounds: 6, channels: 1000}
+	quick = size{apps: 20, many: 300, runs: 5, idle: 3 * time.Second, settle: time.Second, rounds: 2, channels: 100}
 )
 
 func main() {
 	short := flag.Bool("quick", false, "fewer apps and repetitions")
+	cluster := flag.Bool("cluster", false, "only what compares clusters")
 	flag.Parse()
 	s := whole
 	if *short {
@@ -48,13 +52,13 @@ func main() {
 	}
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer cancel()
-	if err := run(ctx, s); err != nil {
+	if err := run(ctx, s, *cluster); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, s size) (err error) {
+func run(ctx context.Context, s size, cluster bool) (err error) {
 	dir, err := os.MkdirTemp("", "gpm-bench")
 	if err != nil {
 		return err
@@ -68,9 +72,36 @@ func run(ctx context.Context, s size) (err error) {
 	if err != nil {
 		return err
 	}
+	gpm.modules = pm2.modules
 	defer func() { err = errors.Join(err, gpm.end(), pm2.end()) }()
 
 	r := &report{size: s}
+	measure := measureAll
+	if cluster {
+		measure = measureClusters
+	}
+	if err := measure(ctx, r, gpm, pm2); err != nil {
+		return err
+	}
+	r.print(os.Stdout)
+	return nil
+}
+
+// measureClusters is the part of it that needs a cluster of Node.
+func measureClusters(ctx context.Context, r *report, gpm, pm2 *manager) error {
+	if err := os.MkdirAll(gpm.scripts, 0o755); err != nil {
+		return err
+	}
+	if err := measureWeb(ctx, r, []*manager{gpm, pm2}); err != nil {
+		return err
+	}
+	if err := pm2.end(); err != nil {
+		return err
+	}
+	return measureChannels(ctx, r, gpm)
+}
+
+func measureAll(ctx context.Context, r *report, gpm, pm2 *manager) error {
 	if err := measureBoth(ctx, r, gpm, pm2); err != nil {
 		return err
 	}
@@ -80,8 +111,10 @@ func run(ctx context.Context, s size) (err error) {
 	if err := measureMany(ctx, r, gpm); err != nil {
 		return err
 	}
-	r.print(os.Stdout)
-	return nil
+	if _, _, err := gpm.run(ctx, "delete", "all"); err != nil {
+		return err
+	}
+	return measureChannels(ctx, r, gpm)
 }
 
 func newGpm(dir string) (*manager, error) {
@@ -108,7 +141,7 @@ func newPm2(ctx context.Context, dir string) (*manager, error) {
 	}
 	home := filepath.Join(dir, "pm2-home")
 	return &manager{
-		name: "pm2", bin: bin, scripts: filepath.Join(dir, "pm2-apps"), marker: newMarker(2),
+		name: "pm2", bin: bin, modules: filepath.Dir(filepath.Dir(bin)), scripts: filepath.Join(dir, "pm2-apps"), marker: newMarker(2),
 		env: []string{"PM2_HOME=" + home, "PM2_DISABLE_VERSION_CHECK=true", "PM2_NO_INTERACTION=true", "PM2_DISCRETE_MODE=true"},
 		// The title of its daemon, as ps shows it, ends with its home in brackets.
 		pids: func() []int { return withArgument("God Daemon (" + home + ")") },

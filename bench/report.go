@@ -40,7 +40,22 @@ func (r *report) add(what, unit string, figures []float64, target string, limit 
 	r.rows = append(r.rows, line)
 }
 
-// addRate notes a figure of which more is better and that has no target.
+// addTimes notes a rate that has to be so many times pm2's.
+func (r *report) addTimes(what string, figures []float64, target string, times float64) {
+	r.addLeast(what, figures, target, times*figures[1])
+}
+
+// addLeast notes a rate with a target.
+func (r *report) addLeast(what string, figures []float64, target string, least float64) {
+	r.addRate(what, figures)
+	line := &r.rows[len(r.rows)-1]
+	line.target, line.met = target, "missed"
+	if figures[0] >= least {
+		line.met = "met"
+	}
+}
+
+// addRate notes a figure of which more is better.
 func (r *report) addRate(what string, figures []float64) {
 	line := row{what: what, unit: "/s", figures: figures}
 	if len(figures) > 1 && figures[1] > 0 {

@@ -61,9 +61,9 @@ func calamities() []calamity {
 	}
 }
 
-// TestChaos lets everything happen in random order: each calamity once, and on until GPM_CHAOS is over (make chaos).
+// TestChaos lets everything happen in random order: each calamity once, and on until GPM_CHAOS_TIME is over (make chaos).
 func TestChaos(t *testing.T) {
-	limit, _ := time.ParseDuration(os.Getenv("GPM_CHAOS")) // 0: each once
+	limit, _ := time.ParseDuration(os.Getenv("GPM_CHAOS_TIME")) // 0: each once
 	c := newChaos(t)
 	before := c.footprint()
 	end := time.Now().Add(limit)
@@ -276,7 +276,7 @@ func (c *chaos) killed(pid int) {
 // stopDaemon freezes the daemon: for longer than its master bears when there is time.
 func (c *chaos) stopDaemon() {
 	pid, pause := c.daemon().PID, time.Second
-	if os.Getenv("GPM_CHAOS") != "" {
+	if os.Getenv("GPM_CHAOS_TIME") != "" {
 		pause = 25 * time.Second
 	}
 	_ = syscall.Kill(pid, syscall.SIGSTOP)
