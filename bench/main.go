@@ -29,32 +29,49 @@ import (
 // size is how much of everything is measured.
 type size struct {
 	apps, many int           // apps of both managers; those of gpm alone on top
+	lines      int           // of 100 bytes, printed by one app at full speed
 	runs       int           // repetitions of a timed command, and apps crashed
 	idle       time.Duration // how long idle CPU is watched
 	settle     time.Duration // between a change and looking at memory
 }
 
 var (
-	whole = size{apps: 100, many: 4900, runs: 20, idle: 20 * time.Second, settle: 3 * time.Second}
-	quick = size{apps: 20, many: 300, runs: 5, idle: 3 * time.Second, settle: time.Second}
+	whole = size{apps: 100, many: 4900, lines: 10_000_000, runs: 20, idle: 20 * time.Second, settle: 3 * time.Second}
+	quick = size{apps: 20, many: 300, lines: 1_000_000, runs: 5, idle: 3 * time.Second, settle: time.Second}
 )
 
 func main() {
 	short := flag.Bool("quick", false, "fewer apps and repetitions")
+	lines := flag.Int("flood", 0, "be the app that prints so many lines")
+	rate := flag.Int("paced", 0, "be the app that prints so many lines a second")
+	onlyLogs := flag.Bool("logs", false, "only what is about logs")
 	flag.Parse()
-	s := whole
-	if *short {
-		s = quick
+	var err error
+	switch {
+	case *lines > 0:
+		err = flood(*lines, flag.Arg(0))
+	case *rate > 0:
+		err = paced(*rate)
+	default:
+		err = bench(*short, *onlyLogs)
 	}
-	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer cancel()
-	if err := run(ctx, s); err != nil {
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, s size) (err error) {
+func bench(short, onlyLogs bool) error {
+	s := whole
+	if short {
+		s = quick
+	}
+	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer cancel()
+	return run(ctx, s, onlyLogs)
+}
+
+func run(ctx context.Context, s size, onlyLogs bool) (err error) {
 	dir, err := os.MkdirTemp("", "gpm-bench")
 	if err != nil {
 		return err
@@ -71,17 +88,38 @@ func run(ctx context.Context, s size) (err error) {
 	defer func() { err = errors.Join(err, gpm.end(), pm2.end()) }()
 
 	r := &report{size: s}
-	if err := measureBoth(ctx, r, gpm, pm2); err != nil {
+	if onlyLogs {
+		err = errors.Join(startEmpty(ctx, gpm), startEmpty(ctx, pm2))
+	} else {
+		err = measureBoth(ctx, r, gpm, pm2)
+	}
+	if err != nil {
+		return err
+	}
+	if err := measureFloods(ctx, r, gpm, pm2, dir); err != nil {
 		return err
 	}
 	if err := pm2.end(); err != nil { // the rest needs the machine to itself
 		return err
+	}
+	if err := measurePaced(ctx, r, gpm); err != nil {
+		return err
+	}
+	if onlyLogs {
+		r.print(os.Stdout)
+		return nil
 	}
 	if err := measureMany(ctx, r, gpm); err != nil {
 		return err
 	}
 	r.print(os.Stdout)
 	return nil
+}
+
+// startEmpty has a manager start its daemon.
+func startEmpty(ctx context.Context, m *manager) error {
+	_, _, err := m.run(ctx, "list")
+	return err
 }
 
 func newGpm(dir string) (*manager, error) {
