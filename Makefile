@@ -1,7 +1,7 @@
 # demo and build need Go alone. check and test install node, python3 and a C
-# compiler (race detector) from Debian where they are missing; bench needs npm.
+# compiler (race detector) from Debian where they are missing; bench needs npm, and wrk for clusters.
 
-.PHONY: demo build test logs-proof check fmt vet lint deadcode licences race fuzz bench arm64 windows deps clean
+.PHONY: demo build test logs-proof check fmt vet lint deadcode licences race fuzz chaos bench arm64 windows projects deps clean
 
 # A clone that belongs to somebody else makes git fail, and stamping with it.
 export GOFLAGS := $(GOFLAGS) -buildvcs=false
@@ -69,6 +69,10 @@ fuzz:
 		done; \
 	done
 
+# The proofs of clusters in full: twenty of everything, under load.
+chaos: deps
+	GPM_CHAOS=1 go test -count=1 -timeout=30m -v -run '^TestCluster(Reload|BrokenVersion|WorkersKilled|DaemonKilled)$$' ./e2e | grep -v '^=== '
+
 bench:
 	go run ./bench $(BENCH)
 
@@ -78,6 +82,11 @@ arm64:
 
 windows:
 	@.ci/windows
+
+# The projects of the tests with their frameworks themselves: Next.js, NestJS, gunicorn and Celery. Needs npm and python3 with
+# venv, some hundred megabytes and minutes.
+projects:
+	GPM_REAL_PROJECTS=1 go test -count=1 -timeout=30m -v -run 'TestNextStandalone|TestNestMonorepo|TestPythonFleet' ./e2e
 
 deps:
 	@.ci/deps

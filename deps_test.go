@@ -35,16 +35,17 @@ var arrows = map[string][]string{
 	"logs":      {"app"},
 	"store":     {"app"},
 	"metrics":   {"app"},
-	"watch":     {},
+	"watch":     {"app"},
 	"schedule":  {},
 	"errand":    {},
 	"health":    {"app"},
+	"order":     {"app"},
 	"probe":     {"app", "errand"},
 	"ecosystem": {"app", "envfile"},
 	"pm2":       {"app"},
 	"static":    {"app"},
 	"deploy":    {"app"},
-	"daemon":    {"agent", "app", "cluster", "errand", "health", "ipc", "ipc/frame", "launch", "logs", "master", "metrics", "pm2", "probe", "proc", "schedule", "store", "watch"},
+	"daemon":    {"agent", "app", "cluster", "errand", "health", "ipc", "ipc/frame", "launch", "logs", "master", "metrics", "order", "pm2", "probe", "proc", "schedule", "store", "watch"},
 	"cmd/gpm":   {"app", "boot", "cluster/sockets", "deploy", "ecosystem", "ecosystem/engine", "ipc", "pm2", "static", "daemon", "master", "store"},
 
 	"ecosystem/engine": {"ecosystem"},
@@ -67,6 +68,7 @@ const entryPrefix = "entry"
 // homes are the only packages that import a third-party module.
 var homes = map[string]string{
 	"github.com/spf13/cobra":        "cmd/gpm",
+	"charm.land/bubbletea/v2":       "cmd/gpm",
 	"go.etcd.io/bbolt":              "store",
 	"github.com/shirou/gopsutil/v3": "metrics",
 	"github.com/fsnotify/fsnotify":  "watch",

@@ -23,6 +23,9 @@ const (
 	EventScale     EventKind = "scale"       // another number of instances: Reason
 	EventPort      EventKind = "port"        // what it wants to listen on cannot be had: Reason says whose it is
 	EventUnhealthy EventKind = "unhealthy"   // its health check fails: Reason
+	EventSchedule  EventKind = "schedule"    // a run of a job was left out, or made up for: Reason
+	EventLimit     EventKind = "limit"       // above a limit of the machine, or killed for want of memory: Reason
+	EventHook      EventKind = "hook"        // a hook could not be carried out: Reason
 	EventHealthy   EventKind = "healthy"     // it passes, for the first time or again
 	EventUpgrade   EventKind = "upgrade"     // gpm itself becomes another version, or could not: Reason; ID is -1
 	EventDaemonUp  EventKind = "daemon up"   // a daemon took over; ID is -1

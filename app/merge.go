@@ -20,7 +20,7 @@ func Merge(base, over Spec, set Fields) Spec {
 }
 
 // objects are the fields of a Spec whose parts are set one by one.
-var objects = []string{"policy", "log_rotate", "log", "health"}
+var objects = []string{"policy", "log_rotate", "log", "health", "schedule", "limits"}
 
 func mergeFields(dst, src reflect.Value, set Fields, prefix string) {
 	for i := range dst.NumField() {

@@ -110,7 +110,8 @@ type DaemonStatus struct {
 	Restarts  int       `json:"daemon_restarts"` // daemons before this one under the same master
 	RSS       int64     `json:"rss"`             // bytes, daemon and master
 	Cgroup    string    `json:"cgroup,omitempty"`
-	Schema    int       `json:"schema"` // of the database
+	Pressure  *Pressure `json:"pressure,omitempty"` // of the machine, where it tells
+	Schema    int       `json:"schema"`             // of the database
 	Warnings  []string  `json:"warnings,omitempty"`
 	// RolledBack is why the last upgrade failed, when this daemon was started because of that.
 	RolledBack string `json:"rolled_back,omitempty"`

@@ -49,6 +49,8 @@ type Spec struct {
 	CPUAffinity Affinity          `json:"cpu_affinity,omitempty"`  // how instances share the CPUs
 	OOMScoreAdj *int              `json:"oom_score_adj,omitempty"` // -1000..1000, proc(5)
 
+	Limits Limits `json:"limits,omitzero"` // what each instance may use, cgroups(7)
+
 	Listen              []string `json:"listen,omitempty"`                // tcp://host:port, unix://path, udp://host:port; given to the process by LISTEN_FDS, sd_listen_fds(3)
 	Sticky              Sticky   `json:"sticky,omitempty"`                // how a client stays with its worker
 	SharedSocket        bool     `json:"shared_socket,omitempty"`         // one listening socket for all workers instead of one for each
@@ -60,11 +62,15 @@ type Spec struct {
 	WatchDelay  time.Duration `json:"watch_delay,omitempty"`  // quiet time after a change before the restart
 
 	CronRestart      string `json:"cron_restart,omitempty"`       // 5 or 6 fields; "" or "0" = never
+	Timezone         string `json:"timezone,omitempty"`           // of its schedules, like Europe/Berlin; "" = the machine's
 	MaxMemoryRestart int64  `json:"max_memory_restart,omitempty"` // bytes of the whole tree of an instance; 0 = no limit
 
-	Autoscale  Autoscale `json:"autoscale,omitzero"`    // how many instances, by how busy they are
-	PostUpdate []string  `json:"post_update,omitempty"` // commands that pull, forward and backward run in Cwd before they reload
-	Health     Health    `json:"health,omitzero"`       // whether it is well while it runs
+	Schedule   Schedule     `json:"schedule,omitzero"`     // makes it a job: it is not kept up, but run at set times
+	DependsOn  []Dependency `json:"depends_on,omitempty"`  // what has to be before it is started
+	Health     Health       `json:"health,omitzero"`       // whether it is well while it runs
+	Hooks      []Hook       `json:"hooks,omitempty"`       // what is to happen when something happens to it
+	PostUpdate []string     `json:"post_update,omitempty"` // commands that pull, forward and backward run in Cwd before they reload
+	Autoscale  Autoscale    `json:"autoscale,omitzero"`    // how many instances, by how busy they are
 
 	NoAutostart bool   `json:"no_autostart,omitempty"`
 	Policy      Policy `json:"policy"`
@@ -123,6 +129,7 @@ const StickyIP Sticky = "ip"
 // The zero value is not useful; start from [DefaultPolicy].
 type Policy struct {
 	NoAutorestart bool          `json:"no_autorestart,omitempty"`
+	Task          bool          `json:"task,omitempty"`            // it runs once: exit code 0 is its end, anything else a failure
 	StopExitCodes []int         `json:"stop_exit_codes,omitempty"` // exits with these codes are final
 	MinUptime     time.Duration `json:"min_uptime"`                // shorter runs count as unstable
 	MaxRestarts   int           `json:"max_restarts"`              // unstable runs in a row before errored
@@ -168,6 +175,11 @@ func (s Spec) Clone() Spec {
 	s.Listen = slices.Clone(s.Listen)
 	s.Watch = slices.Clone(s.Watch)
 	s.IgnoreWatch = slices.Clone(s.IgnoreWatch)
+	s.DependsOn = slices.Clone(s.DependsOn)
+	s.Hooks = slices.Clone(s.Hooks)
+	for i := range s.Hooks {
+		s.Hooks[i].Run = slices.Clone(s.Hooks[i].Run)
+	}
 	s.PostUpdate = slices.Clone(s.PostUpdate)
 	s.Log.Redact = slices.Clone(s.Log.Redact)
 	s.Health.Exec = slices.Clone(s.Health.Exec)

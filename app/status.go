@@ -97,6 +97,8 @@ type Detail struct {
 	ErrLog  string            `json:"err_log"`
 	PidFile string            `json:"pid_path"`
 
+	Pressure *Pressure `json:"pressure,omitempty"` // of its cgroup, where it has one that tells
+
 	Actions []string                   `json:"actions,omitempty"` // that the app has announced, for trigger
 	Metrics map[string]json.RawMessage `json:"metrics,omitempty"` // that it reports, as it does
 }

@@ -136,8 +136,8 @@ func (f *floods) supervisord(ctx context.Context) (time.Duration, error) {
 }
 
 // measureFloods fills the rows about one app at full speed and about the end of a large log.
-func measureFloods(ctx context.Context, r *report, gpm, pm2 *manager, dir string) error {
-	f, err := newFloods(dir, r.lines)
+func measureFloods(ctx context.Context, r *report, gpm, pm2 *manager) error {
+	f, err := newFloods(filepath.Dir(gpm.scripts), r.lines)
 	if err != nil {
 		return err
 	}
@@ -186,7 +186,15 @@ func measureFloods(ctx context.Context, r *report, gpm, pm2 *manager, dir string
 	perMB := []float64{milliseconds(rawCPU) / mb, milliseconds(otherCPU) / mb}
 	r.add("CPU of the manager for each MB logged", "ms", perMB, "≤ 1/10 of pm2's", perMB[1]/10)
 	r.add("memory growth of the manager under it (peak)", "MB", []float64{grown - peak}, "< 5 MB", 5)
-	return f.lastLines(ctx, r, gpm, pm2)
+	if err := f.lastLines(ctx, r, gpm, pm2); err != nil {
+		return err
+	}
+	for m, names := range map[*manager][]string{gpm: {"raw", "stamped"}, pm2: {"pm2"}} {
+		if _, _, err := m.run(ctx, append([]string{"delete"}, names...)...); err != nil {
+			return err
+		}
+	}
+	return os.RemoveAll(f.dir)
 }
 
 // lastLines times the end of the log that the flood has left.

@@ -5,6 +5,7 @@
 //
 //	go run ./bench          the whole of it, some minutes
 //	go run ./bench -quick   fewer apps and repetitions, to see that it works
+//	go run ./bench -cluster only the rows of clusters; they need wrk
 //
 // Both managers get a private home and the same apps: shell scripts that become
 // `sleep`. Everything is seen from outside: commands are timed as whole
@@ -33,27 +34,38 @@ type size struct {
 	runs       int           // repetitions of a timed command, and apps crashed
 	idle       time.Duration // how long idle CPU is watched
 	settle     time.Duration // between a change and looking at memory
+	rounds     int           // loads of each kind on each manager's cluster
+	channels   int           // workers with a channel
 }
 
 var (
-	whole = size{apps: 100, many: 4900, lines: 10_000_000, runs: 20, idle: 20 * time.Second, settle: 3 * time.Second}
-	quick = size{apps: 20, many: 300, lines: 1_000_000, runs: 5, idle: 3 * time.Second, settle: time.Second}
+	whole = size{apps: 100, many: 4900, lines: 10_000_000, runs: 20, idle: 20 * time.Second, settle: 3 * time.Second, rounds: 6, channels: 1000}
+	quick = size{apps: 20, many: 300, lines: 1_000_000, runs: 5, idle: 3 * time.Second, settle: time.Second, rounds: 2, channels: 100}
 )
 
 func main() {
 	short := flag.Bool("quick", false, "fewer apps and repetitions")
+	cluster := flag.Bool("cluster", false, "only what compares clusters")
+	onlyLogs := flag.Bool("logs", false, "only what is about logs")
 	lines := flag.Int("flood", 0, "be the app that prints so many lines")
 	rate := flag.Int("paced", 0, "be the app that prints so many lines a second")
-	onlyLogs := flag.Bool("logs", false, "only what is about logs")
 	flag.Parse()
+	s := whole
+	if *short {
+		s = quick
+	}
 	var err error
 	switch {
 	case *lines > 0:
 		err = flood(*lines, flag.Arg(0))
 	case *rate > 0:
 		err = paced(*rate)
+	case *cluster:
+		err = bench(s, measureClusters)
+	case *onlyLogs:
+		err = bench(s, measureLogs)
 	default:
-		err = bench(*short, *onlyLogs)
+		err = bench(s, measureAll)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -61,17 +73,14 @@ func main() {
 	}
 }
 
-func bench(short, onlyLogs bool) error {
-	s := whole
-	if short {
-		s = quick
-	}
+// bench fills a report by one of the functions below, until it is interrupted.
+func bench(s size, measure func(ctx context.Context, r *report, gpm, pm2 *manager) error) error {
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer cancel()
-	return run(ctx, s, onlyLogs)
+	return run(ctx, s, measure)
 }
 
-func run(ctx context.Context, s size, onlyLogs bool) (err error) {
+func run(ctx context.Context, s size, measure func(ctx context.Context, r *report, gpm, pm2 *manager) error) (err error) {
 	dir, err := os.MkdirTemp("", "gpm-bench")
 	if err != nil {
 		return err
@@ -85,18 +94,52 @@ func run(ctx context.Context, s size, onlyLogs bool) (err error) {
 	if err != nil {
 		return err
 	}
+	gpm.modules = pm2.modules
 	defer func() { err = errors.Join(err, gpm.end(), pm2.end()) }()
 
 	r := &report{size: s}
-	if onlyLogs {
-		err = errors.Join(startEmpty(ctx, gpm), startEmpty(ctx, pm2))
-	} else {
-		err = measureBoth(ctx, r, gpm, pm2)
-	}
-	if err != nil {
+	if err := measure(ctx, r, gpm, pm2); err != nil {
 		return err
 	}
-	if err := measureFloods(ctx, r, gpm, pm2, dir); err != nil {
+	r.print(os.Stdout)
+	return nil
+}
+
+// measureClusters is the part of it that needs a cluster of Node.
+func measureClusters(ctx context.Context, r *report, gpm, pm2 *manager) error {
+	if err := os.MkdirAll(gpm.scripts, 0o755); err != nil {
+		return err
+	}
+	if err := measureWeb(ctx, r, []*manager{gpm, pm2}); err != nil {
+		return err
+	}
+	if err := pm2.end(); err != nil {
+		return err
+	}
+	return measureChannels(ctx, r, gpm)
+}
+
+// measureLogs is the part of it that is about logs.
+func measureLogs(ctx context.Context, r *report, gpm, pm2 *manager) error {
+	for _, m := range []*manager{gpm, pm2} {
+		if _, _, err := m.run(ctx, "list"); err != nil { // starts the daemon
+			return err
+		}
+	}
+	if err := measureFloods(ctx, r, gpm, pm2); err != nil {
+		return err
+	}
+	if err := pm2.end(); err != nil {
+		return err
+	}
+	return measurePaced(ctx, r, gpm)
+}
+
+func measureAll(ctx context.Context, r *report, gpm, pm2 *manager) error {
+	if err := measureBoth(ctx, r, gpm, pm2); err != nil {
+		return err
+	}
+	if err := measureFloods(ctx, r, gpm, pm2); err != nil {
 		return err
 	}
 	if err := pm2.end(); err != nil { // the rest needs the machine to itself
@@ -105,21 +148,13 @@ func run(ctx context.Context, s size, onlyLogs bool) (err error) {
 	if err := measurePaced(ctx, r, gpm); err != nil {
 		return err
 	}
-	if onlyLogs {
-		r.print(os.Stdout)
-		return nil
-	}
 	if err := measureMany(ctx, r, gpm); err != nil {
 		return err
 	}
-	r.print(os.Stdout)
-	return nil
-}
-
-// startEmpty has a manager start its daemon.
-func startEmpty(ctx context.Context, m *manager) error {
-	_, _, err := m.run(ctx, "list")
-	return err
+	if _, _, err := gpm.run(ctx, "delete", "all"); err != nil {
+		return err
+	}
+	return measureChannels(ctx, r, gpm)
 }
 
 func newGpm(dir string) (*manager, error) {
@@ -146,7 +181,7 @@ func newPm2(ctx context.Context, dir string) (*manager, error) {
 	}
 	home := filepath.Join(dir, "pm2-home")
 	return &manager{
-		name: "pm2", bin: bin, scripts: filepath.Join(dir, "pm2-apps"), marker: newMarker(2),
+		name: "pm2", bin: bin, modules: filepath.Dir(filepath.Dir(bin)), scripts: filepath.Join(dir, "pm2-apps"), marker: newMarker(2),
 		env: []string{"PM2_HOME=" + home, "PM2_DISABLE_VERSION_CHECK=true", "PM2_NO_INTERACTION=true", "PM2_DISCRETE_MODE=true"},
 		// The title of its daemon, as ps shows it, ends with its home in brackets.
 		pids: func() []int { return withArgument("God Daemon (" + home + ")") },

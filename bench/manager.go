@@ -21,6 +21,7 @@ type manager struct {
 	bin     string
 	env     []string
 	scripts string // the folder of its apps
+	modules string // the node_modules that its Node apps use
 	marker  string // begins the argument of every sleep it runs
 	pids    func() []int
 	start   func(files []string) ([]string, error) // the command that starts apps
@@ -110,7 +111,7 @@ func (m *manager) checkLeft(pids []int) error {
 	return nil
 }
 
-// installPm2 returns pm2's command, from the cache or the npm registry.
+// installPm2 returns pm2's command, from the cache or the npm registry, beside which is Express.
 func installPm2(ctx context.Context) (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
@@ -118,11 +119,11 @@ func installPm2(ctx context.Context) (string, error) {
 	}
 	dir := filepath.Join(cache, "gpm-bench")
 	bin := filepath.Join(dir, "node_modules", ".bin", "pm2")
-	if _, err := os.Stat(bin); err == nil {
+	if _, err := os.Stat(filepath.Join(dir, "node_modules", "express")); err == nil {
 		return bin, nil
 	}
 	progress("installing pm2 into %s", dir)
-	cmd := exec.CommandContext(ctx, "npm", "install", "--prefix", dir, "--no-audit", "--no-fund", "--loglevel=error", "pm2@7")
+	cmd := exec.CommandContext(ctx, "npm", "install", "--prefix", dir, "--no-audit", "--no-fund", "--loglevel=error", "pm2@7", "express@5")
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", err
 	}

@@ -40,6 +40,21 @@ func (r *report) add(what, unit string, figures []float64, target string, limit 
 	r.rows = append(r.rows, line)
 }
 
+// addTimes notes a rate that has to be so many times pm2's.
+func (r *report) addTimes(what string, figures []float64, target string, times float64) {
+	r.addLeast(what, figures, target, times*figures[1])
+}
+
+// addLeast notes a rate with a target.
+func (r *report) addLeast(what string, figures []float64, target string, least float64) {
+	r.addRate(what, figures)
+	line := &r.rows[len(r.rows)-1]
+	line.target, line.met = target, "missed"
+	if figures[0] >= least {
+		line.met = "met"
+	}
+}
+
 // addRatio notes how many times gpm is as fast as something else.
 func (r *report) addRatio(what string, ratio, least float64) {
 	line := row{what: what, unit: "×", figures: []float64{ratio}, target: fmt.Sprintf("≥ %.1f ×", least), met: "missed"}
@@ -49,7 +64,7 @@ func (r *report) addRatio(what string, ratio, least float64) {
 	r.rows = append(r.rows, line)
 }
 
-// addRate notes a figure of which more is better and that has no target.
+// addRate notes a figure of which more is better.
 func (r *report) addRate(what string, figures []float64) { r.addMore(what, "/s", figures) }
 
 func (r *report) addMore(what, unit string, figures []float64) {

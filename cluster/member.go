@@ -178,6 +178,11 @@ func (m *Member) Remove(ctx context.Context) (app.Status, error) {
 // Reset is [proc.Supervisor.Reset].
 func (m *Member) Reset(ctx context.Context) (app.Status, error) { return m.face.Load().Reset(ctx) }
 
+// Hold is [proc.Supervisor.Hold].
+func (m *Member) Hold(ctx context.Context, why string) (app.Status, error) {
+	return m.face.Load().Hold(ctx, why)
+}
+
 // Judge is [proc.Supervisor.Judge].
 func (m *Member) Judge(ctx context.Context, seq uint64, wrong error) error {
 	return m.face.Load().Judge(ctx, seq, wrong)

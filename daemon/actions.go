@@ -15,6 +15,9 @@ import (
 // byUser is the reason recorded for what a command asked for.
 const byUser = "user"
 
+// byBoot is the reason recorded for what a daemon that takes over does not find running.
+const byBoot = "daemon: it was not running"
+
 // emit sends one line of progress to whoever asked; an error means nobody listens any more.
 type emit func(app.Progress) error
 
@@ -39,7 +42,7 @@ func reset(_ *Daemon, ctx context.Context, in instance, _ app.ActionRequest) app
 // verbOf is the table of actions.
 func verbOf(a app.Action) (verb, bool) {
 	v, ok := map[app.Action]verb{
-		app.ActionStart:   {new(app.Up), startParallel, asked((*cluster.Member).Start)},
+		app.ActionStart:   {new(app.Up), 256, (*Daemon).startAgain},
 		app.ActionRestart: {new(app.Up), startParallel, asked((*cluster.Member).Restart)},
 		app.ActionStop:    {new(app.Down), 256, asked((*cluster.Member).Stop)},
 		app.ActionDelete:  {new(app.Gone), 256, asked((*cluster.Member).Delete)},
@@ -69,6 +72,11 @@ func (d *Daemon) actOn(ctx context.Context, targets []instance, req app.ActionRe
 	if !ok {
 		return app.Errorf(app.CodeInvalid, "cannot do %q: no such action", req.Action)
 	}
+	if req.Set["depends_on"] {
+		if err := d.checkOrder(changedSpecs(targets, *req.Spec)...); err != nil {
+			return err
+		}
+	}
 	before := specsOf(targets)
 	if err := d.intend(targets, func(rec *store.App) error { return changeRecord(rec, v.goal, targets, req) }); err != nil {
 		return err
@@ -84,6 +92,17 @@ func (d *Daemon) actOn(ctx context.Context, targets []instance, req app.ActionRe
 		return d.reload(ctx, targets, req, before, out)
 	}
 	return forEach(targets, cmp.Or(max(0, req.Parallel), v.parallel), func(in instance) app.Progress { return v.do(d, ctx, in, req) }, out)
+}
+
+// changedSpecs are the settings of apps with new dependencies.
+func changedSpecs(targets []instance, spec app.Spec) []app.Spec {
+	var out []app.Spec
+	for _, a := range distinct(targets) {
+		changed := a.spec()
+		changed.DependsOn = spec.DependsOn
+		out = append(out, changed)
+	}
+	return out
 }
 
 // applyPolicies gives the owners of instances their app's policy, which a command may have changed. An owner

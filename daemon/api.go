@@ -7,6 +7,7 @@ import (
 	"gpm/app"
 	"gpm/ipc"
 	"gpm/metrics"
+	"gpm/proc"
 	"gpm/store"
 )
 
@@ -32,6 +33,7 @@ func (d *Daemon) routes() []ipc.Route {
 		{Pattern: "POST /v1/resurrect", Handler: ipc.Stream(d.postResurrect)},
 		{Pattern: "POST /v1/input", Handler: ipc.Handle(d.postInput)},
 		{Pattern: "GET /v1/events", Handler: ipc.Stream(d.getEvents)},
+		{Pattern: "GET /v1/watch", Handler: ipc.Handle(d.getWatch)},
 		{Pattern: "GET /v1/history", Handler: ipc.Handle(d.getHistory)},
 		{Pattern: "POST /v1/logs", Handler: ipc.Stream(d.postLogs)},
 		{Pattern: "POST /v1/logs/flush", Handler: ipc.Handle(d.postFlush)},
@@ -46,6 +48,9 @@ func (d *Daemon) getStatus(ctx context.Context, _ ipc.None) (app.DaemonStatus, e
 		MasterUp: d.reign.Began, Restarts: d.reign.Daemons - 1,
 		Processes: len(all), Cgroup: d.cgroups.Dir(), Schema: store.Schema(), Warnings: d.warnings(),
 		RolledBack: d.upgrade.rolledBack,
+	}
+	if p, ok := proc.MachinePressure(); ok {
+		st.Pressure = &p
 	}
 	for _, in := range all {
 		if in.member.Status().State == app.Online {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"gpm/app"
@@ -24,6 +25,15 @@ type plan struct {
 type changedApp struct {
 	app *application
 	wantedApp
+	count int // of instances that the file asks for; 0 = as many as there are
+}
+
+// admitted is what has been committed and is to be done.
+type admitted struct {
+	old, fresh, surplus []instance
+	note                string // on what is new
+	failed              []*app.Error
+	before              map[*application]app.Spec
 }
 
 // wantedApp is a spec and what is wanted of its instances, in the order of their slots; those beyond
@@ -39,61 +49,92 @@ func (d *Daemon) apply(ctx context.Context, req app.ApplyRequest, out emit) erro
 	if len(req.Apps) == 0 {
 		return app.Errorf(app.CodeInvalid, "cannot apply: no apps given")
 	}
-	old, fresh, failed, before, err := d.admitAll(req)
+	ad, err := d.admitAll(req)
 	if err != nil {
 		return err
 	}
-	d.applyPolicies(ctx, old)
-	d.upkeep.tend(ctx, append(old[:len(old):len(old)], fresh...))
-	if err := out(app.Progress{Total: len(old) + len(fresh), Note: applyNote(fresh), Existing: existingApps(old, cmp.Or(req.Action, app.ActionRestart))}); err != nil {
+	d.applyPolicies(ctx, ad.old)
+	d.upkeep.tend(ctx, slices.Concat(ad.old, ad.fresh))
+	head := app.Progress{
+		Total: len(ad.old) + len(ad.fresh) + len(ad.surplus), Note: ad.note,
+		Existing: append(existingApps(ad.old, cmp.Or(req.Action, app.ActionRestart)), existingApps(ad.surplus, app.ActionDelete)...),
+	}
+	if err := out(head); err != nil {
 		return err
 	}
-	for _, e := range failed {
+	for _, e := range ad.failed {
 		if err := out(app.Progress{Total: 1, Error: e}); err != nil {
 			return err
 		}
 	}
-	isNew := map[int]bool{}
-	for _, in := range fresh {
-		isNew[in.member.ID] = true
+	work := map[int]func(instance) app.Progress{}
+	for _, in := range ad.fresh {
+		work[in.member.ID] = func(in instance) app.Progress { return started(d.bringUp(ctx, in)) }
 	}
+	for _, in := range ad.surplus {
+		work[in.member.ID] = func(in instance) app.Progress { return in.outcome(in.member.Remove(ctx)) }
+	}
+	others := ad.old
 	if req.Action == app.ActionReload {
 		again := app.ActionRequest{Action: req.Action, Spec: &app.Spec{}} // the settings are new: a reload that fails takes them back
-		err := d.reload(ctx, old, again, before, out)
-		return errors.Join(err, forEach(fresh, startParallel, func(in instance) app.Progress { return started(d.bringUp(ctx, in)) }, out))
+		err, others = d.reload(ctx, ad.old, again, ad.before, out), nil
 	}
-	return forEach(append(old, fresh...), startParallel, func(in instance) app.Progress {
-		if isNew[in.member.ID] {
-			return started(d.bringUp(ctx, in))
+	all := slices.Concat(others, ad.fresh, ad.surplus)
+	return errors.Join(err, forEach(all, max(1, len(all)), func(in instance) app.Progress { // turns bounds how many are started at once
+		if do := work[in.member.ID]; do != nil {
+			return do(in)
 		}
-		return in.outcome(in.member.Restart(ctx, byUser))
-	}, out)
+		return in.outcome(d.turns.again(ctx, in))
+	}, out))
 }
 
 // bringUp starts an instance that is wanted up, and leaves another as it is.
 func (d *Daemon) bringUp(ctx context.Context, in instance) app.Progress {
 	for _, i := range in.app.record.Load().Instances {
 		if i.ID == in.member.ID && i.Goal == app.Up {
-			return in.outcome(in.member.Start(ctx, byUser))
+			return d.first(ctx, in)
 		}
 	}
 	return app.Progress{Status: new(d.view(in))}
 }
 
 // admitAll decides which apps exist and commits everything. Like admit it is done by one command at a time.
-func (d *Daemon) admitAll(req app.ApplyRequest) (old, fresh []instance, failed []*app.Error, before map[*application]app.Spec, err error) {
+func (d *Daemon) admitAll(req app.ApplyRequest) (admitted, error) {
 	d.admission.Lock()
 	defer d.admission.Unlock()
 	p, err := d.plan(req)
 	if err != nil {
-		return nil, nil, nil, nil, err
+		return admitted{}, err
 	}
-	before = map[*application]app.Spec{}
+	ad := admitted{failed: p.failed, before: map[*application]app.Spec{}}
 	for _, c := range p.changed {
-		before[c.app] = c.app.spec()
+		ad.before[c.app] = c.app.spec()
 	}
-	old, fresh, err = d.commitPlan(p)
-	return old, fresh, p.failed, before, err
+	if ad.old, ad.fresh, err = d.commitPlan(p); err != nil {
+		return ad, err
+	}
+	ad.note = applyNote(ad.fresh)
+	err = d.recount(p.changed, &ad)
+	return ad, err
+}
+
+// recount gives apps the number of instances that the file asks for.
+func (d *Daemon) recount(changed []changedApp, ad *admitted) error {
+	for _, c := range changed {
+		if c.count == 0 || c.count == len(wantedInstances(*c.app.record.Load())) || d.apps.byKey(c.app.record.Load().Key) != c.app {
+			continue
+		}
+		more, less, err := d.rescale(c.app, strconv.Itoa(c.count))
+		if err != nil {
+			return err
+		}
+		ad.fresh, ad.surplus = append(ad.fresh, more...), append(ad.surplus, less...)
+		if len(more) > 0 && ad.note == "" {
+			ad.note = "Scaling up application"
+		}
+	}
+	ad.old = slices.DeleteFunc(ad.old, func(in instance) bool { return slices.Contains(ad.surplus, in) })
+	return nil
 }
 
 // plan matches the apps of a file with those that exist. Where several have one name the first is the
@@ -103,6 +144,9 @@ func (d *Daemon) plan(req app.ApplyRequest) (plan, error) {
 	existing, declared := d.appsByName(), map[string]int{}
 	for _, a := range req.Apps {
 		declared[a.Spec.Name]++
+	}
+	if err := d.checkOrder(specsIn(req)...); err != nil && !req.KeepGoing {
+		return plan{}, err
 	}
 	used := map[string]int{}
 	for _, a := range req.Apps {
@@ -130,7 +174,11 @@ func (d *Daemon) plan(req app.ApplyRequest) (plan, error) {
 			p.fresh = append(p.fresh, w)
 		}
 		for _, old := range same {
-			p.changed = append(p.changed, changedApp{old, wantedApp{spec: changedSpec(old.spec(), spec)}})
+			c := changedApp{app: old, wantedApp: wantedApp{spec: changedSpec(old.spec(), spec)}}
+			if a.Set["instances"] && declared[name] == 1 && len(same) == 1 {
+				c.count = spec.Instances
+			}
+			p.changed = append(p.changed, c)
 		}
 	}
 	return p, nil
@@ -143,6 +191,14 @@ func placed(place string, err error) error {
 	}
 	e := app.AsError(err)
 	return app.Errorf(e.Code, "%s: %w", place, err).WithHint("%s", e.Hint)
+}
+
+func specsIn(req app.ApplyRequest) []app.Spec {
+	specs := make([]app.Spec, len(req.Apps))
+	for i, a := range req.Apps {
+		specs[i] = a.Spec
+	}
+	return specs
 }
 
 func (d *Daemon) appsByName() map[string][]*application {
@@ -175,8 +231,8 @@ func declaredSpec(a app.Declared, env map[string]string) app.Spec {
 	return spec
 }
 
-// changedSpec is the new settings of an app that exists: a restart changes neither its number of instances nor
-// how they share their ports.
+// changedSpec is the new settings of an app that exists: a restart does not change how its instances share their
+// ports, and their number is changed for itself.
 func changedSpec(old, spec app.Spec) app.Spec {
 	spec.Instances, spec.ExecMode = old.Instances, old.ExecMode
 	return spec

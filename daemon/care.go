@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"time"
@@ -61,9 +62,12 @@ func checkHealth(spec app.Spec) error {
 	if err == nil && (h.Interval < 0 || h.Timeout < 0 || h.StartPeriod < 0 || h.Retries < 0) {
 		err = errors.New("a time or a number of it is negative")
 	}
+	if err == nil && strings.HasPrefix(h.HTTP, "/") && spec.Env["PORT"] == "" && len(spec.EnvFile) == 0 {
+		err = fmt.Errorf("the process has no PORT at which to ask %q", h.HTTP)
+	}
 	if err != nil {
 		return app.Errorf(app.CodeInvalid, "cannot check the health of %q: %w", spec.Name, err).
-			WithHint("like http: /health, tcp: localhost:3000, or exec: a command")
+			WithHint("like http: http://localhost:3000/health, tcp: localhost:3000, or exec: a command")
 	}
 	return nil
 }
@@ -183,7 +187,7 @@ func (c *care) judge(ctx context.Context, p *patient, wrong error, work *sync.Wa
 	p.app.well.set(p.id, seq, wrong == nil)
 	st := m.Status()
 	if wrong == nil && st.State == app.Online { // for the first time: the supervisor has nothing to say
-		c.d.journal.Event(app.Event{Kind: app.EventHealthy, ID: p.id, Name: p.app.spec().Name, PID: st.PID})
+		c.d.tell(p.app, p.id, app.EventHealthy, "")
 	}
 	before, told := p.told, make(chan struct{})
 	p.told = told
@@ -207,7 +211,7 @@ func (c *care) ask(ctx context.Context, key patientKey, seq uint64) {
 		return
 	}
 	h := key.app.spec().Health.WithDefaults()
-	from, err := c.d.probeFrom(key, seq)
+	from, err := c.d.probeFrom(ctx, key, seq)
 	if err == nil {
 		err = probe.AskFor(ctx, h.Timeout, h.Probe(), from)
 	}
@@ -218,12 +222,15 @@ func (c *care) ask(ctx context.Context, key patientKey, seq uint64) {
 }
 
 // probeFrom is the position from which a process is asked.
-func (d *Daemon) probeFrom(key patientKey, seq uint64) (probe.From, error) {
+func (d *Daemon) probeFrom(ctx context.Context, key patientKey, seq uint64) (probe.From, error) {
 	m, spec := key.app.group.Member(key.id), key.app.spec()
 	if m == nil {
 		return probe.From{}, errors.New("it is gone")
 	}
 	plan, err := d.resolver.Resolve(spec, launch.Instance{ID: key.id, Slot: m.Slot, Seq: seq, Home: d.cfg.Home, HomeHash: d.hash})
+	if err == nil && len(spec.Health.Exec) > 0 {
+		plan, err = plan.WithSecrets(ctx)
+	}
 	if err != nil {
 		return probe.From{}, err
 	}

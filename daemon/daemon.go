@@ -45,8 +45,12 @@ type Daemon struct {
 	admission sync.Mutex // serialises the decision whether a start names something new
 	tools                // what the launchers of all instances share
 	sampler   *metrics.Sampler
-	upkeep    *upkeep // restarts that nobody asks for by hand
-	care      *care   // health checks
+	upkeep    *upkeep  // restarts that nobody asks for by hand
+	care      *care    // health checks
+	turns     *turns   // starts that wait for other apps
+	jobs      *jobs    // runs at set times
+	hooks     *hooks   // who is told of what happens
+	imports   *imports // which files apps have loaded
 	scaler    *autoscaler
 	inputs    inputs
 	reign     reign
@@ -92,7 +96,8 @@ func open(cfg Config) (*Daemon, error) {
 	}
 	d.apps.apps = map[uint64]*application{}
 	d.forwards = newForwarders(d)
-	d.upkeep, d.care = newUpkeep(d), newCare(d)
+	d.upkeep, d.care, d.turns, d.jobs, d.hooks = newUpkeep(d), newCare(d), newTurns(d), newJobs(d), newHooks(d)
+	d.imports = newImports(d)
 	d.scaler = newAutoscaler(d)
 	var err error
 	flushed := func(upTo uint64) { d.journal.Flushed(upTo) }

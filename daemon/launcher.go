@@ -48,6 +48,8 @@ func (d *Daemon) report(a *application, st app.Status, events []app.Event) {
 	}
 	d.journal.Record(st, events)
 	d.care.notice(a, st.ID)
+	d.imports.notice(a, st)
+	d.hooks.hear(a, st, events)
 	if !st.State.HasChild() && len(events) > 0 {
 		d.removePID(a.spec(), st.ID)
 	}
@@ -94,6 +96,8 @@ func (l *launcher) Launch(ctx context.Context, seq uint64) (proc.Child, error) {
 	spawn := plan.Spawn
 	spawn.Key = childKey(l.id, seq)
 	spawn.Cgroup = l.d.cgroups.Make(spawn.Key)
+	l.limit(spec, spawn.Key)
+	spawn.Env = l.d.imports.inject(spec, plan, l.id, spawn.Env)
 	spawned, awaited, err := l.spawn(ctx, cluster.Ref{ID: l.id, Seq: seq}, spawn, l.need(spec, plan))
 	if err != nil {
 		return nil, errors.Join(spawnError(plan.Program, spec, err), l.d.cgroups.Remove(spawn.Key))
@@ -101,6 +105,19 @@ func (l *launcher) Launch(ctx context.Context, seq uint64) (proc.Child, error) {
 	child := l.child(spec, seq, spawned, awaited)
 	l.d.writePID(spec, app.Status{ID: l.id, PID: spawned.PID})
 	return child, nil
+}
+
+// limit sets what the process may use. A limit that cannot be had is told, and does not keep an app from running.
+func (l *launcher) limit(spec app.Spec, key string) {
+	why := ""
+	if err := l.d.cgroups.Limit(key, spec.Limits, spec.Cwd); err != nil {
+		why = strings.ReplaceAll(err.Error(), "\n", "; ")
+	}
+	if before := l.app.unlimited.Swap(&why); why == "" || before != nil && *before == why {
+		return
+	}
+	l.d.cfg.Log.Warn("Cannot limit an app", "app", spec.Name, "why", why)
+	l.d.journal.Event(app.Event{Kind: app.EventLimit, ID: l.id, Name: spec.Name, Reason: why})
 }
 
 // need says what a process can make use of. The agent is left out where its file may be out of reach: Node does not

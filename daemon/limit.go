@@ -61,6 +61,9 @@ func (u *upkeep) look(ctx context.Context, restarts *sync.WaitGroup) {
 			continue
 		}
 		why := fmt.Sprintf("memory limit: %d MB of %d MB", (used.RSS+1<<19)>>20, (limit+1<<19)>>20)
+		if !in.app.turn.busy() { // else it is being given a new process
+			u.d.tell(in.app, id, app.EventLimit, why)
+		}
 		restarts.Go(func() { u.d.renew(ctx, in.app, map[int]bool{id: true}, why, nowOrNever) })
 	}
 }

@@ -33,7 +33,7 @@ func checkLines(spec app.Spec) error {
 
 // rotateCron is when the log files of an app are rotated besides their size and age.
 func rotateCron(spec app.Spec) (when schedule.Cron, wanted bool, err error) {
-	return parseCron(spec.LogRotate.Cron)
+	return parseCron(inZone(spec.LogRotate.Cron, spec.Timezone))
 }
 
 // lineFilter is nil when every line is written as it is.

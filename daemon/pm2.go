@@ -62,7 +62,7 @@ func (b backend) Start(ctx context.Context, c pm2.Config) ([]pm2.Process, error)
 	}
 	b.d.upkeep.tend(ctx, fresh)
 	var got outcomes
-	err = forEach(fresh, startParallel, func(in instance) app.Progress { return b.d.bringUp(ctx, in) }, got.take)
+	err = forEach(fresh, max(1, len(fresh)), func(in instance) app.Progress { return b.d.bringUp(ctx, in) }, got.take)
 	return b.d.processes(ctx, fresh), errors.Join(err, got.err())
 }
 
@@ -112,7 +112,7 @@ func (b backend) Duplicate(ctx context.Context, id int) (pm2.Process, error) {
 		return pm2.Process{}, err
 	}
 	var got outcomes
-	err = forEach(fresh, 1, func(in instance) app.Progress { return b.d.bringUp(ctx, in) }, got.take)
+	err = forEach(fresh, max(1, len(fresh)), func(in instance) app.Progress { return b.d.bringUp(ctx, in) }, got.take)
 	return b.d.processes(ctx, fresh)[0], errors.Join(err, got.err())
 }
 

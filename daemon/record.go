@@ -23,7 +23,7 @@ func changeRecord(rec *store.App, goal *app.Goal, targets []instance, req app.Ac
 		set[name] = true
 	}
 	set["env"] = req.UpdateEnv
-	rec.Spec = app.Merge(rec.Spec, *req.Spec, set)
+	rec.Spec = asTask(app.Merge(rec.Spec, *req.Spec, set))
 	return errors.Join(launch.Validate(rec.Spec), checkUpkeep(rec.Spec), checkReady(rec.Spec))
 }
 

@@ -13,12 +13,13 @@ import (
 
 // application is one app: what the user wants of it, and the group that runs it.
 type application struct {
-	group  *cluster.Group
-	intent sync.Mutex                // serialises changes of record
-	record atomic.Pointer[store.App] // as on disk; never changed in place
-	about  atomic.Pointer[about]     // set at each start
-	turn   turn                      // of who gives its instances new processes unasked
-	well   wellness                  // of instances that have passed their health check
+	group     *cluster.Group
+	intent    sync.Mutex                // serialises changes of record
+	record    atomic.Pointer[store.App] // as on disk; never changed in place
+	about     atomic.Pointer[about]     // set at each start
+	unlimited atomic.Pointer[string]    // which limits are not in force, as last told
+	turn      turn                      // of who gives its instances new processes unasked
+	well      wellness                  // of instances that have passed their health check
 }
 
 func (a *application) spec() app.Spec { return a.record.Load().Spec }

@@ -96,7 +96,12 @@ func specsOf(targets []instance) map[*application]app.Spec {
 // revert takes settings back that no process has: those that serve on were started with the ones before, and
 // a restart of theirs must be able to succeed.
 func (d *Daemon) revert(a *application, targets []instance, spec app.Spec) {
-	if err := d.intend(targets, func(rec *store.App) error { rec.Spec = spec; return nil }); err != nil {
+	err := d.intend(targets, func(rec *store.App) error {
+		spec.Instances = rec.Spec.Instances // their number is no setting that a version can be wrong about
+		rec.Spec = spec
+		return nil
+	})
+	if err != nil {
 		d.cfg.Log.Error("Cannot take back the settings of a reload that failed", "app", spec.Name, "err", err)
 	}
 }

@@ -38,6 +38,15 @@ func (t *turn) take(p patience) bool {
 	return true
 }
 
+// busy says that instances are just getting new processes.
+func (t *turn) busy() bool {
+	if !t.TryLock() {
+		return true
+	}
+	t.Unlock()
+	return false
+}
+
 // renew gives instances of an app new processes, unasked: those that should be up, and among them those in only, if
 // given. Where two processes of an instance can serve at a time no request is lost.
 func (d *Daemon) renew(ctx context.Context, a *application, only map[int]bool, why string, p patience) {
@@ -71,8 +80,7 @@ const reloadPause = 200 * time.Millisecond
 // replace waits for a reload that a user has begun, and then does its own.
 func (d *Daemon) replace(ctx context.Context, a *application, members []*cluster.Member, why string, p patience) {
 	for _, m := range members {
-		st := m.Status()
-		d.journal.Event(app.Event{Kind: app.EventRestart, ID: st.ID, Name: a.spec().Name, PID: st.PID, Reason: why})
+		d.tell(a, m.ID, app.EventRestart, why)
 	}
 	for ctx.Err() == nil {
 		err := a.group.Reload(members, 1, func(r cluster.Replaced) {

@@ -103,7 +103,7 @@ func (d *Daemon) postResurrect(ctx context.Context, _ ipc.None, send func(app.Pr
 			return err
 		}
 	}
-	return forEach(all, startParallel, func(in instance) app.Progress { return d.bringUp(ctx, in) }, send)
+	return forEach(all, max(1, len(all)), func(in instance) app.Progress { return d.bringUp(ctx, in) }, send)
 }
 
 func resurrectNote(saved []wantedApp, all []instance) string {
@@ -135,7 +135,7 @@ func (d *Daemon) missing(saved []wantedApp) plan {
 		}
 		existing[w.spec.Name] = same[1:]
 		w.spec = changedSpec(same[0].spec(), w.spec)
-		p.changed = append(p.changed, changedApp{same[0], w})
+		p.changed = append(p.changed, changedApp{app: same[0], wantedApp: w})
 	}
 	return p
 }

@@ -41,11 +41,12 @@ func (d *Daemon) start(ctx context.Context, req app.StartRequest, out emit) erro
 	for _, in := range fresh {
 		isNew[in.member.ID] = true
 	}
-	return forEach(append(old, fresh...), startParallel, func(in instance) app.Progress {
+	all := append(old, fresh...)
+	return forEach(all, max(1, len(all)), func(in instance) app.Progress { // turns bounds how many are started at once
 		if isNew[in.member.ID] {
 			return started(d.first(ctx, in))
 		}
-		return in.outcome(in.member.Restart(ctx, byUser))
+		return in.outcome(d.turns.again(ctx, in))
 	}, out)
 }
 
@@ -71,6 +72,9 @@ func (d *Daemon) admit(req app.StartRequest) (ids []int, fresh []instance, err e
 		specs = append(specs, dec.spec)
 		list = append(list, existing{app.Status{ID: -1, Name: dec.spec.Name, State: app.Launching}, dec.spec.Script})
 	}
+	if err := d.checkOrder(specs...); err != nil {
+		return nil, nil, err
+	}
 	fresh, err = d.commit(specs)
 	return ids, fresh, err
 }
@@ -78,6 +82,7 @@ func (d *Daemon) admit(req app.StartRequest) (ids []int, fresh []instance, err e
 // startable refuses what cannot work, before anything is committed, and completes the rest. What fails only at
 // the last moment becomes an instance in state errored.
 func (d *Daemon) startable(spec app.Spec, counted bool) (app.Spec, error) {
+	spec = asTask(spec)
 	if bounds := spec.Autoscale.WithDefaults(); !spec.Autoscale.IsZero() {
 		spec.Instances, counted = max(bounds.Min, min(spec.Instances, bounds.Max)), true
 	}
@@ -191,10 +196,10 @@ func plural(n int, word string) string {
 
 // first starts a new instance, or leaves it stopped when it is not to start by itself.
 func (d *Daemon) first(ctx context.Context, in instance) app.Progress {
-	if in.app.spec().NoAutostart {
+	if spec := in.app.spec(); spec.NoAutostart || isJob(spec) {
 		return app.Progress{Status: new(d.view(in))}
 	}
-	return in.outcome(in.member.Start(ctx, byUser))
+	return in.outcome(d.turns.start(ctx, in, byUser))
 }
 
 // outcome is the line of progress of an instance that was to be started, or stopped. One that could not be

@@ -169,7 +169,7 @@ func (d *Daemon) resume(a *application, in store.Instance, st app.Status, childr
 	a.about.Store(&about{st.Version, st.User})
 	all := elect(children[in.ID], st.Seq)
 	if len(all) == 0 {
-		a.group.Add(st, a.spec().Policy, nil)
+		d.resumeWithout(a, st)
 		return
 	}
 	f := all[0]
@@ -188,6 +188,26 @@ func (d *Daemon) resume(a *application, in store.Instance, st app.Status, childr
 		old := st
 		old.Seq, old.Since = f.seq, f.started
 		a.group.Finish(m, old, l.child(a.spec(), f.seq, f.spawned, false))
+	}
+}
+
+// resumeWithout gives an instance that has no child its owner. What should run is started in its turn: on a machine that
+// has just booted, that is everything.
+func (d *Daemon) resumeWithout(a *application, st app.Status) {
+	backsOff := st.State == app.Waiting && st.Deadline.After(time.Now())
+	held := st.Goal == app.Up && st.State != app.Errored && !backsOff
+	switch {
+	case isJob(a.spec()) && st.Goal != app.Gone:
+		held = false
+		if st.State != app.Errored {
+			st.State, st.Goal = app.Stopped, app.Down
+		}
+	case held:
+		st.State, st.Deadline, st.Reason = app.Waiting, time.Time{}, "waits for its turn"
+	}
+	m := a.group.Add(st, a.spec().Policy, nil)
+	if held {
+		d.turns.add(instance{a, m}, byBoot, d.turns.boot)
 	}
 }
 

@@ -30,7 +30,7 @@ type upkeep struct {
 // rules are what is in force for one app.
 type rules struct {
 	watch    watch.Rule
-	schedule string
+	schedule string // with its time zone
 	rotate   string
 }
 
@@ -52,6 +52,10 @@ func (u *upkeep) begin(ctx context.Context) (end func()) {
 	parts.Go(func() { u.follow(ctx) })
 	parts.Go(func() { u.enforce(ctx) })
 	parts.Go(func() { u.d.care.run(ctx) })
+	parts.Go(func() { u.d.turns.run(ctx) })
+	parts.Go(func() { u.d.imports.run(ctx) })
+	parts.Go(func() { u.said("jobs", u.d.jobs.runner.Run(ctx)) })
+	parts.Go(func() { u.d.hooks.run(ctx) })
 	parts.Go(func() { u.d.scaler.run(ctx) })
 	parts.Go(func() { u.tend(ctx, u.d.apps.instances()) }) // a large tree to watch must not delay the API
 	return func() { cancel(); parts.Wait() }
@@ -68,12 +72,20 @@ func checkUpkeep(spec app.Spec) error {
 	if _, _, err := cronOf(spec); err != nil {
 		return app.Errorf(app.CodeInvalid, "cannot restart %q by cron: %w", spec.Name, err).WithHint("five fields, like \"0 4 * * *\" for every day at 4:00")
 	}
-	return errors.Join(checkWatch(spec), checkHealth(spec), checkLines(spec))
+	return errors.Join(checkWatch(spec), checkHealth(spec), checkLines(spec), checkJob(spec), checkHooks(spec))
 }
 
 // cronOf is when an app is restarted.
 func cronOf(spec app.Spec) (when schedule.Cron, wanted bool, err error) {
-	return parseCron(spec.CronRestart)
+	return parseCron(inZone(spec.CronRestart, spec.Timezone))
+}
+
+// inZone is a schedule that names its time zone.
+func inZone(cron, zone string) string {
+	if cron == "" || cron == "0" || zone == "" {
+		return cron
+	}
+	return "CRON_TZ=" + zone + " " + cron
 }
 
 // parseCron reads a schedule; pm2's "0" is none.
@@ -114,8 +126,10 @@ func (u *upkeep) tendOne(ctx context.Context, a *application) {
 	rec := a.record.Load()
 	var want rules
 	if a.wantedUp() {
-		want = rules{u.watchRule(*rec), rec.Spec.CronRestart, rec.Spec.LogRotate.Cron}
+		zone := rec.Spec.Timezone
+		want = rules{u.watchRule(*rec), inZone(rec.Spec.CronRestart, zone), inZone(rec.Spec.LogRotate.Cron, zone)}
 	}
+	u.said("jobs", u.d.jobs.tend(a))
 	have := u.kept[rec.Key]
 	if !reflect.DeepEqual(have.watch, want.watch) && !u.setWatch(ctx, *rec, want.watch) {
 		want.watch = watch.Rule{} // so that the next start tries again

@@ -90,6 +90,9 @@ func (d *Daemon) detail(ctx context.Context, in instance) app.Detail {
 	if plan, err := d.resolver.Resolve(spec, inst); err == nil {
 		det.Program, det.Argv, det.ProcEnv = plan.Program, plan.Spawn.Argv, envMap(plan.Spawn.Env)
 	}
+	if p, ok := d.cgroups.Pressure(childKey(st.ID, st.Seq)); ok {
+		det.Pressure = &p
+	}
 	shown := in.member.Shown(ctx)
 	det.Actions, det.Metrics = shown.Actions, shown.Metrics
 	if st.PID != 0 {

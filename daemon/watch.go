@@ -2,12 +2,15 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
 
 	"gpm/app"
+	"gpm/ipc"
 	"gpm/launch"
 	"gpm/store"
 	"gpm/watch"
@@ -20,9 +23,15 @@ func (u *upkeep) watchRule(rec store.App) watch.Rule {
 	if len(spec.Watch) == 0 {
 		return watch.Rule{}
 	}
-	rule := watch.Rule{Roots: watchRoots(spec), Ignore: spec.IgnoreWatch, Delay: spec.WatchDelay, Why: "watch"}
+	rule := watch.Rule{Ignore: spec.IgnoreWatch, Delay: spec.WatchDelay, Why: "watch"}
 	if info, err := os.Stat(spec.Script); err == nil && info.Mode().IsRegular() && filepath.IsAbs(spec.Script) {
 		rule.Files = []string{spec.Script}
+	}
+	if watchesImports(spec) {
+		rule.Why = "watch: imports"
+		rule.Files = append(rule.Files, u.d.imports.files(rec.Key)...)
+	} else {
+		rule.Roots = watchRoots(spec)
 	}
 	for _, name := range []string{"logs", "pids", databaseName, "daemon.log", "master.log"} {
 		rule.Own = append(rule.Own, filepath.Join(home, name))
@@ -49,6 +58,9 @@ func watchRoots(spec app.Spec) []string {
 }
 
 func checkWatch(spec app.Spec) error {
+	if watchesImports(spec) {
+		return nil
+	}
 	for _, root := range watchRoots(spec) {
 		if _, err := os.Stat(root); err != nil {
 			return app.Errorf(app.CodeInvalid, "cannot watch for %q: %w", spec.Name, err).WithHint("--watch=PATH names a directory or a file, --watch alone the app's directory")
@@ -60,7 +72,7 @@ func checkWatch(spec app.Spec) error {
 // setWatch reports whether the rule is in force. That it cannot be does not keep the app from running.
 func (u *upkeep) setWatch(ctx context.Context, rec store.App, rule watch.Rule) bool {
 	id := upkeepID(rec.Key)
-	if len(rule.Roots) == 0 {
+	if len(rule.Roots)+len(rule.Files) == 0 {
 		u.watcher.Remove(id)
 		return true
 	}
@@ -113,4 +125,35 @@ func changeWords(cwd string, c watch.Change) string {
 		words += fmt.Sprintf(", and %d more", more)
 	}
 	return words
+}
+
+// getWatch explains what is watched of apps, each once, and says of the others that nothing is.
+func (d *Daemon) getWatch(_ context.Context, q ipc.HistoryQuery) ([]app.WatchExplanation, error) {
+	found, err := d.apps.find(q.Selectors)
+	if err != nil {
+		return nil, err
+	}
+	var out []app.WatchExplanation
+	for _, a := range distinct(found) {
+		x, err := d.upkeep.watcher.Explain(upkeepID(a.record.Load().Key))
+		if errors.Is(err, fs.ErrNotExist) {
+			x, err = app.WatchExplanation{Warning: whyUnwatched(a)}, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		x.Name = a.spec().Name
+		out = append(out, x)
+	}
+	return out, nil
+}
+
+func whyUnwatched(a *application) string {
+	switch {
+	case len(a.spec().Watch) == 0:
+		return "it has no watch; gpm restart " + a.spec().Name + " --watch gives it one"
+	case !a.wantedUp():
+		return "it is stopped, and so not watched"
+	}
+	return "it cannot be watched; the daemon's log says why"
 }

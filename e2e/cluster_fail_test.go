@@ -58,12 +58,12 @@ func TestClusterDaemonKilled(t *testing.T) {
 	h := newHome(t)
 	port := h.startWeb(2)
 	tr := startTraffic(port)
-	for i := range 10 {
+	for i := range many(20, 6) {
 		reloads := h.command("reload", "web")
 		if err := reloads.Start(); err != nil {
 			t.Fatal(err)
 		}
-		settle(t, time.Duration(i)*400*time.Millisecond)
+		settle(t, time.Duration(i%10)*400*time.Millisecond)
 		if err := syscall.Kill(h.daemon().PID, []syscall.Signal{syscall.SIGKILL, syscall.SIGTERM}[i%2]); err != nil {
 			t.Fatal(err)
 		}

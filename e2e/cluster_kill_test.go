@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -102,6 +103,17 @@ func askOnce(port string) (mine string, err error) {
 // at most one that Node had accepted for after it. What waited is answered by the others, and nobody is left waiting.
 func TestClusterWorkersKilled(t *testing.T) {
 	needNode(t)
+	t.Run("alone", func(t *testing.T) { killWorkers(t, many(20, 10), func(*home, int) {}) })
+	t.Run("with the daemon", func(t *testing.T) {
+		killWorkers(t, many(20, 5), func(h *home, i int) {
+			pid := h.daemon().PID
+			time.AfterFunc(time.Duration(i%5)*5*time.Millisecond, func() { _ = syscall.Kill(pid, syscall.SIGKILL) })
+		})
+	})
+}
+
+// killWorkers kills one of two after the other under load. also does something at about the same moment.
+func killWorkers(t *testing.T, kills int, also func(h *home, i int)) {
 	h := newHome(t)
 	port := freePort(t)
 	h.write("web.js", oneByOne, 0o644)
@@ -109,23 +121,24 @@ func TestClusterWorkersKilled(t *testing.T) {
 	h.until("both serve", hang, func() bool { return len(h.servers8(port)) == 2 })
 	var s strangers
 	clients, stop := s.start(4, port)
-	const kills = 20
 	worst := 0
 	for i := range kills {
 		st := h.instances("web")[i%2]
 		_, before := s.count()
+		also(h, i)
 		kill(t, st.PID)
 		h.until("it is replaced", hang, func() bool {
 			got := h.servers8(port)
 			return len(got) == 2 && got[strconv.Itoa(st.PID)] == 0
 		})
+		h.until("a daemon answers", hang, func() bool { return h.run("list").code == 0 })
 		_, after := s.count()
 		worst = max(worst, after-before)
 	}
 	close(stop)
 	clients.Wait()
-	t.Logf("%d requests, %d lost, at most %d of a kill, %s", s.asked, len(s.lost), worst, (&count{took: s.took}).pace())
-	if s.asked < 200 || len(s.lost) > 2*kills {
+	t.Logf("%d kills, %d requests, %d lost, at most %d of a kill, %s", kills, s.asked, len(s.lost), worst, (&count{took: s.took}).pace())
+	if s.asked < 50 || len(s.lost) > 2*kills {
 		t.Errorf("%d requests of %d were lost", len(s.lost), s.asked)
 	}
 	h.checkTaken(s.lost)

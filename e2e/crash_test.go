@@ -147,10 +147,17 @@ func settle(t *testing.T, d time.Duration) {
 	}
 }
 
+// kill kills a process and waits until it is dead: on a busy machine that takes a while, and until then it
+// may still answer.
 func kill(t *testing.T, pid int) {
 	t.Helper()
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
+	}
+	for limit := time.Now().Add(hang); alive(pid); settle(t, time.Millisecond) {
+		if time.Now().After(limit) {
+			t.Fatalf("process %d is alive after SIGKILL", pid)
+		}
 	}
 }
 

@@ -28,7 +28,7 @@ type Field struct {
 // Fields returns the table: every field that an app of an ecosystem file may have.
 func Fields() []Field {
 	var all []Field
-	for _, part := range [][]Field{programFields(), environmentFields(), logFields(), restartFields(), stopFields(), clusterFields(), machineFields(), otherFields()} {
+	for _, part := range [][]Field{programFields(), environmentFields(), logFields(), restartFields(), stopFields(), clusterFields(), machineFields(), careFields(), otherFields()} {
 		all = append(all, part...)
 	}
 	return all

@@ -162,6 +162,20 @@ func TestFields(t *testing.T) {
 		{`log_file: '/x.log', log_type: 'json'`, func(a ecosystem.AppEntry) any { return a.Spec.LogFile + a.Spec.LogType }, "/x.logjson", "log_type"},
 		{`time: true`, func(a ecosystem.AppEntry) any { return a.Spec.LogFormat }, "YYYY-MM-DDTHH:mm:ss", "log_date_format"},
 		{`watch_options: {usePolling: true, n: 1}`, func(a ecosystem.AppEntry) any { return a.Extra["watch_options"] }, map[string]any{"usePolling": true, "n": int64(1)}, ""},
+		{`depends_on: ['db', 'api:healthy']`, func(a ecosystem.AppEntry) any { return a.Spec.DependsOn }, []app.Dependency{{App: "db"}, {App: "api", Condition: app.Healthy}}, "depends_on"},
+		{`depends_on: {db: 'completed'}`, func(a ecosystem.AppEntry) any { return a.Spec.DependsOn }, []app.Dependency{{App: "db", Condition: app.Completed}}, "depends_on"},
+		{`dependsOn: {db: {condition: 'service_healthy'}}`, func(a ecosystem.AppEntry) any { return a.Spec.DependsOn }, []app.Dependency{{App: "db", Condition: app.Healthy}}, "depends_on"},
+		{`health: '/up'`, func(a ecosystem.AppEntry) any { return a.Spec.Health }, app.Health{HTTP: "/up"}, "health"},
+		{`health: 'check.sh --all'`, func(a ecosystem.AppEntry) any { return a.Spec.Health }, app.Health{Exec: []string{"check.sh --all"}}, "health"},
+		{`health: {tcp: 3000, interval: '2s', startPeriod: '1m', retries: 5}`, func(a ecosystem.AppEntry) any { return a.Spec.Health }, app.Health{TCP: "3000", Interval: 2 * time.Second, StartPeriod: time.Minute, Retries: 5}, "health.tcp"},
+		{`health: {exec: ['sh', '-c', 'x']}`, func(a ecosystem.AppEntry) any { return a.Spec.Health.Exec }, []string{"sh", "-c", "x"}, "health.exec"},
+		{`schedule: '0 4 * * *', timezone: 'Europe/Berlin'`, func(a ecosystem.AppEntry) any { return a.Spec.Schedule.Cron + a.Spec.Timezone }, "0 4 * * *Europe/Berlin", "schedule.cron"},
+		{`schedule: {cron: '@daily', overlap: 'queue', missed: 'once', limit: '5m'}`, func(a ecosystem.AppEntry) any { return a.Spec.Schedule }, app.Schedule{Cron: "@daily", Overlap: "queue", Missed: "once", Limit: 5 * time.Minute}, "schedule.overlap"},
+		{`limits: {memory: '512M', cpu: '150%', pids: 20, io: '1M'}`, func(a ecosystem.AppEntry) any { return a.Spec.Limits }, app.Limits{Memory: 512 << 20, CPU: 1.5, PIDs: 20, IO: 1 << 20}, "limits.cpu"},
+		{`hooks: {exit: 'echo x', errored: ['https://x.example/y', {url: 'http://z.example', retries: 3, timeout: '2s'}]}`, func(a ecosystem.AppEntry) any { return a.Spec.Hooks }, []app.Hook{
+			{On: app.OnExit, Run: []string{"echo x"}}, {On: app.OnErrored, URL: "https://x.example/y"}, {On: app.OnErrored, URL: "http://z.example", Retries: 3, Timeout: 2 * time.Second},
+		}, "hooks"},
+		{`task: true`, func(a ecosystem.AppEntry) any { return a.Spec.Policy.Task }, true, "policy.task"},
 		{`pmx: false, v8: true, windowsHide: true`, func(a ecosystem.AppEntry) any { return a.Extra["pmx"] }, nil, ""},
 	} {
 		a := one(t, c.json, nil)

@@ -37,10 +37,17 @@ func Schema() []byte {
 		"definitions": jsonObject{
 			"app": app, "apps": apps,
 			"environment": json.RawMessage(schemas[Environment]),
+			"condition":   json.RawMessage(`{"enum": ["started", "listening", "healthy", "completed", "service_started", "service_healthy", "service_completed_successfully"]}`),
+			"hook":        json.RawMessage(hookSchema),
 			"code":        json.RawMessage(`{"type": "integer", "minimum": 0, "maximum": 255}`),
 		},
 	})
 }
+
+// hookSchema is a command, a URL, an object with one of them, or a list of these.
+const hookSchema = `{"anyOf": [{"type": "string"}, {"type": "object", "additionalProperties": false, "properties": {
+	"run": {"type": ["string", "array"]}, "command": {"type": ["string", "array"]}, "exec": {"type": ["string", "array"]}, "url": {"type": "string"}, "webhook": {"type": "string"},
+	"timeout": {"type": ["number", "string"]}, "retries": {"type": ["integer", "string"]}}}, {"type": "array", "items": {"$ref": "#/definitions/hook"}}]}`
 
 // jsonObject is a JSON object; encoding/json sorts its keys, so the text is the same each time.
 type jsonObject map[string]any

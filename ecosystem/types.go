@@ -29,6 +29,11 @@ const (
 	Readiness               // app.Ready: a string, or an object of one way
 	Autoscaling             // app.Autoscale: a string like 1-8, or an object
 	Environment             // handled by name: an object, or a string of KEY=VALUE words
+	CPUShare                // float64: CPUs, or a percentage of one
+	Overlap                 // string: skip, queue or replace
+	Missed                  // string: skip or once
+	DependsOn               // []app.Dependency
+	Hooks                   // []app.Hook
 	Anything                // any: accepted and of no effect
 )
 
@@ -60,7 +65,14 @@ var schemas = [...]string{
 	Autoscaling: `{"anyOf": [{"type": "string"}, {"const": false}, {"type": "object", "required": ["max"], "additionalProperties": false, "properties": {"min": {"type": ["integer", "string"]},
 		"max": {"type": ["integer", "string"]}, "target": {"type": ["integer", "string"]}, "metric": {"enum": ["loop", "cpu"]}, "cooldown": {"type": ["number", "string"]}}}]}`,
 	Environment: `{"anyOf": [{"type": "object"}, {"type": "string"}]}`,
-	Anything:    `{}`,
+	CPUShare:    `{"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string", "pattern": "^[0-9.]+%?$"}]}`,
+	Overlap:     `{"enum": ["skip", "queue", "replace"]}`,
+	Missed:      `{"enum": ["skip", "once"]}`,
+	DependsOn: `{"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}, {"type": "object", "additionalProperties": {"anyOf": [
+		{"$ref": "#/definitions/condition"}, {"type": "object", "properties": {"condition": {"$ref": "#/definitions/condition"}}, "required": ["condition"], "additionalProperties": false}]}}]}`,
+	Hooks: `{"type": "object", "additionalProperties": false, "properties": {"start": {"$ref": "#/definitions/hook"}, "exit": {"$ref": "#/definitions/hook"},
+		"errored": {"$ref": "#/definitions/hook"}, "unhealthy": {"$ref": "#/definitions/hook"}, "limit": {"$ref": "#/definitions/hook"}}}`,
+	Anything: `{}`,
 }
 
 // wanted says in a message what a field of the type holds.
@@ -89,5 +101,10 @@ var wanted = [...]string{
 	Readiness:   "notify, a time like 5s, tcp:PORT, a URL or its path, exec:COMMAND, or an object of one of them",
 	Autoscaling: "bounds like 1-8, or an object of min, max, target, metric (loop or cpu) and cooldown",
 	Environment: "an object or a string of KEY=VALUE words",
+	CPUShare:    "a number of CPUs like 0.5, 2 or 150%",
+	Overlap:     "skip, queue or replace",
+	Missed:      "skip or once",
+	DependsOn:   "names of apps like db or db:healthy, or an object like db: healthy; conditions are started, listening, healthy and completed",
+	Hooks:       "an object of start, exit, errored, unhealthy or limit with a command, a url, or run or url with timeout and retries",
 	Anything:    "any value",
 }

@@ -38,6 +38,11 @@ var converters = [...]converter{
 	Readiness:   asReady,
 	Autoscaling: asAutoscale,
 	Environment: func(n *node, _ int) (any, bool) { return n, n.kind == object || n.kind == text },
+	CPUShare:    asCPUShare,
+	Overlap:     oneOf("skip", "queue", "replace"),
+	Missed:      oneOf("skip", "once"),
+	DependsOn:   asDependencies,
+	Hooks:       asHooks,
 	Anything:    func(n *node, _ int) (any, bool) { return n.plain(), true },
 }
 

@@ -132,6 +132,11 @@ func (c *Client) History(ctx context.Context, q HistoryQuery) ([]app.Event, erro
 	return getList[app.Event](ctx, c, "/v1/history", q.values(), wait{"the history", listCall})
 }
 
+// Watch explains what is watched of the apps that the selectors match.
+func (c *Client) Watch(ctx context.Context, q HistoryQuery) ([]app.WatchExplanation, error) {
+	return getList[app.WatchExplanation](ctx, c, "/v1/watch", q.values(), wait{"what is watched", listCall})
+}
+
 // Start starts targets.
 func (c *Client) Start(ctx context.Context, req app.StartRequest) iter.Seq2[app.Progress, error] {
 	return stream[app.Progress](ctx, c, post("/v1/start", req), "the start of "+strings.Join(req.Targets, ", "))

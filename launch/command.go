@@ -67,7 +67,7 @@ func (r *Resolver) command(spec app.Spec) (command, error) {
 		look.path = nodeDir + string(filepath.ListSeparator) + look.path
 	}
 	file, err := look.script(spec.Script)
-	if errors.Is(err, app.ErrNotFound) && spec.Interpreter == "" && strings.ContainsAny(spec.Script, " \t\n") {
+	if errors.Is(err, app.ErrNotFound) && isLine(look, spec) {
 		cmd, err := shellCommand(look, spec)
 		cmd.nodeDir = nodeDir
 		return cmd, err
@@ -87,6 +87,20 @@ func (r *Resolver) command(spec app.Spec) (command, error) {
 	}
 	cmd.argv = append(cmd.argv, spec.Args...)
 	return cmd, nil
+}
+
+// isLine says whether a script that is no file is a line for the shell. Where the user says that nothing interprets
+// it, at least its first word has to be there.
+func isLine(look lookup, spec app.Spec) bool {
+	words := strings.Fields(spec.Script)
+	switch {
+	case len(words) < 2:
+		return false
+	case spec.Interpreter == noInterpreter:
+		_, err := look.script(words[0])
+		return err == nil
+	}
+	return spec.Interpreter == ""
 }
 
 // interpreted returns the command line up to the script's own arguments, and the

@@ -156,7 +156,7 @@ func askHTTP(ctx context.Context, target string, dial Dial) error {
 	defer res.Body.Close()
 	_, err = io.Copy(io.Discard, io.LimitReader(res.Body, bodyRead))
 	if res.StatusCode >= http.StatusBadRequest {
-		return fmt.Errorf("%s answers %s", target, res.Status)
+		return fmt.Errorf("%s answers %s", req.URL.Redacted(), res.Status)
 	}
 	return err
 }

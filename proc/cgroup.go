@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Cgroups makes a control group (v2, cgroups(7)) for each child of a home, below
@@ -15,7 +16,10 @@ import (
 //
 // A group serves one child and is removed when that is released: Linux 6.14 and
 // later kill at birth whatever is spawned into a group that was ever killed by cgroup.kill.
-type Cgroups struct{ dir string }
+type Cgroups struct {
+	dir     string
+	missing map[string]error // why a controller cannot be used
+}
 
 // OpenCgroups finds out whether groups can be made here; the error says why not.
 func OpenCgroups(home string) (*Cgroups, error) {
@@ -23,11 +27,16 @@ func OpenCgroups(home string) (*Cgroups, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot make cgroups: %w", err)
 	}
-	return openCgroups(own, home)
+	own = strings.TrimSuffix(own, string(filepath.Separator)+ownLeaf) // where an earlier daemon moved to
+	c, err := openCgroups(own, home)
+	if err == nil {
+		c.enable(own, func(pid int) bool { return pid == os.Getpid() || pid == os.Getppid() })
+	}
+	return c, err
 }
 
 func openCgroups(own, home string) (*Cgroups, error) {
-	c := &Cgroups{dir: filepath.Join(own, "gpm-"+HomeHash(home))}
+	c := &Cgroups{dir: filepath.Join(own, "gpm-"+HomeHash(home)), missing: map[string]error{}}
 	if err := mkdir(c.dir); err != nil {
 		return nil, fmt.Errorf("cannot make cgroups: %w", err)
 	}
@@ -69,12 +78,21 @@ func (c *Cgroups) Remove(name string) error {
 	return group(filepath.Join(c.dir, name)).remove()
 }
 
+// reapTime is how long an ended process may keep its group: until the master has reaped it.
+const reapTime = time.Second
+
 // Close removes every group of the home; those that still have processes stay.
 func (c *Cgroups) Close() error {
 	if c == nil {
 		return nil
 	}
-	return group(c.dir).remove()
+	home := group(c.dir)
+	for limit := time.Now().Add(reapTime); ; time.Sleep(pauseFirst) {
+		err := home.remove()
+		if err == nil || len(home.pids()) > 0 || time.Now().After(limit) {
+			return err
+		}
+	}
 }
 
 func mkdir(dir string) error {

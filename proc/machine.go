@@ -45,13 +45,14 @@ type Machine struct {
 // Kind is what happened to a process.
 type Kind uint8
 
-// The events. The first five are commands, the others are facts; By tells of Unwell what is wrong.
+// The events. The first six are commands, the others are facts; By tells of Unwell what is wrong.
 const (
 	Start Kind = iota
 	Restart
 	Stop
 	Delete
 	Reset
+	Hold        // wanted up, but not yet: By says what it waits for
 	Spawned     // the child exists
 	Ready       // the child said that it is ready
 	Unwell      // its health check fails
@@ -61,7 +62,7 @@ const (
 	Tick        // time has passed
 )
 
-var kindNames = [...]string{"start", "restart", "stop", "delete", "reset", "spawned", "ready", "unwell", "well", "spawn failed", "exited", "tick"}
+var kindNames = [...]string{"start", "restart", "stop", "delete", "reset", "hold", "spawned", "ready", "unwell", "well", "spawn failed", "exited", "tick"}
 
 // String returns the name used in reasons and in the table.
 func (k Kind) String() string {
@@ -121,6 +122,8 @@ func Step(m Machine, ev Event, now time.Time, p app.Policy) (Machine, Effect) {
 	case Reset:
 		m.Restarts, m.Unstable, m.Backoff = 0, 0, 0
 		return m, None
+	case Hold:
+		return m.hold(ev, now), None
 	case Spawned:
 		return m.spawned(ev, now, p), None
 	case Ready:
@@ -181,6 +184,16 @@ func (m Machine) stop(ev Event, now time.Time, p app.Policy) (Machine, Effect) {
 		return m.rest(app.Stopped, asked(ev), now), None
 	}
 	return m, None
+}
+
+// hold waits without a deadline for a Start.
+func (m Machine) hold(ev Event, now time.Time) Machine {
+	m = m.want(app.Up, ev)
+	switch m.State {
+	case app.Stopped, app.Waiting, app.Errored:
+		return m.rest(app.Waiting, ev.By, now)
+	}
+	return m
 }
 
 func (m Machine) remove(ev Event, now time.Time, p app.Policy) (Machine, Effect) {

@@ -41,6 +41,7 @@ func TestEveryCell(t *testing.T) {
 		"Restart (goal := Up)":                 {spawn, term, term, "", "", spawn, spawn, term},
 		"Stop (goal := Down)":                  {"", term, term, "", "", "Stopped", "Stopped", term},
 		"Delete (goal := Gone)":                {gone, term, term, "", "", gone, gone, term},
+		"Hold (goal := Up)":                    {"Waiting", "", "", "", "", "", "Waiting", ""},
 		"Spawned":                              {"", "Online", "", "", "", "", "", ""},
 		"Spawned, readiness is awaited":        {"", "", "", "", "", "", "", ""},
 		"Ready":                                {"", "Online", "", "", "", "", "", ""},

@@ -101,7 +101,7 @@ func arrival(before, after Machine) app.EventKind {
 }
 
 func reason(m Machine) string {
-	if m.State != app.Waiting {
+	if m.State != app.Waiting || m.Deadline.IsZero() {
 		return m.Reason
 	}
 	return fmt.Sprintf("%s, in %s", m.Reason, rounded(m.Deadline.Sub(m.Since)))

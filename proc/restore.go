@@ -50,7 +50,7 @@ func (m Machine) resume(deadline, now time.Time) (Machine, Effect) {
 		return m, None
 	case m.Goal == app.Down:
 		return m.rest(app.Stopped, m.Reason, now), None
-	case m.State == app.Waiting && !deadline.IsZero():
+	case m.State == app.Waiting: // without a deadline somebody will start it
 		m.Deadline = deadline
 		return m, None
 	}

@@ -135,6 +135,11 @@ func (s *Supervisor) Ready(ctx context.Context, seq uint64) error {
 	return err
 }
 
+// Hold wants the process up, but not before a Start comes. why says what it waits for.
+func (s *Supervisor) Hold(ctx context.Context, why string) (app.Status, error) {
+	return s.ask(ctx, &request{ev: Event{Kind: Hold, By: why}})
+}
+
 // Judge says what the health check of the child of this seq has found: nil, or what is wrong. About an earlier
 // child it means nothing.
 func (s *Supervisor) Judge(ctx context.Context, seq uint64, wrong error) error {

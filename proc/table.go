@@ -29,6 +29,7 @@ func tableRows() []row {
 		{name: "Restart (goal := Up)", ev: Event{Kind: Restart}},
 		{name: "Stop (goal := Down)", ev: Event{Kind: Stop}},
 		{name: "Delete (goal := Gone)", ev: Event{Kind: Delete}},
+		{name: "Hold (goal := Up)", ev: Event{Kind: Hold}},
 		{name: "Spawned", ev: Event{Kind: Spawned}},
 		{name: "Spawned, readiness is awaited", ev: Event{Kind: Spawned}, policy: func(p *app.Policy) { p.WaitReady = true }},
 		{name: "Ready", ev: Event{Kind: Ready}},

@@ -79,6 +79,10 @@ func judge(exit app.Exit, unstable int, permanent bool, p app.Policy) (judgement
 	switch {
 	case permanent:
 		return giveUp, exit.String()
+	case p.Task && hasCode(exit) && exit.Code == 0:
+		return final, "it has completed"
+	case p.Task:
+		return giveUp, exit.String()
 	case p.NoAutorestart && exit.SpawnError != "":
 		return giveUp, exit.String()
 	case p.NoAutorestart:

@@ -5,50 +5,25 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+
+	"gpm/app"
 )
 
-// Mode is how a source is watched.
-type Mode string
+// What an explanation consists of, in the vocabulary of all.
+type (
+	Mode        = app.WatchMode
+	Explanation = app.WatchExplanation
+	Source      = app.WatchSource
+	Ignored     = app.WatchIgnored
+	Change      = app.WatchChange
+)
 
 // The modes.
 const (
-	Notify Mode = "notify" // the kernel tells
-	Poll   Mode = "poll"   // scanned at an interval
-	Absent Mode = "absent" // not there; looked for
+	Notify = app.WatchNotify
+	Poll   = app.WatchPoll
+	Absent = app.WatchAbsent
 )
-
-// Explanation answers why an app was restarted, or was not.
-type Explanation struct {
-	ID         string    `json:"id"`
-	Why        string    `json:"why,omitempty"` // Rule.Why
-	Sources    []Source  `json:"sources"`
-	Ignored    []Ignored `json:"ignored,omitempty"`      // the topmost paths that are ignored, at most 200
-	More       int       `json:"more_ignored,omitempty"` // those beyond
-	Unreadable []string  `json:"unreadable,omitempty"`   // directories that we may not read, and so cannot watch
-	Watches    int       `json:"watches"`                // directories of the shared instance that this app needs
-	Shared     int       `json:"shared_watches"`         // directories of the shared instance in all
-	Triggers   int       `json:"triggers"`               // since the app was first added
-	Last       *Change   `json:"last,omitempty"`
-	Warning    string    `json:"warning,omitempty"`
-}
-
-// Source is one root, or the list of single files.
-type Source struct {
-	Path    string   `json:"path,omitempty"`   // of a root
-	Target  string   `json:"target,omitempty"` // where it leads, when links are on the way
-	Mode    Mode     `json:"mode"`
-	Why     string   `json:"why,omitempty"` // of polling
-	Dirs    int      `json:"dirs"`
-	Files   int      `json:"files"`             // that matter
-	Singles []string `json:"singles,omitempty"` // the list of single files
-}
-
-// Ignored is one path that is not watched, and the rule that says so.
-type Ignored struct {
-	Path   string `json:"path"`
-	Rule   string `json:"rule"`
-	Source string `json:"source"` // "default", "ignore_watch", "own file", or file:line
-}
 
 const maxIgnored = 200
 
@@ -65,7 +40,7 @@ func (w *Watcher) Explain(id string) (Explanation, error) {
 	w.mu.Unlock()
 	for i := range x.Sources {
 		if s := &x.Sources[i]; s.Path != "" {
-			x.count(s, rule)
+			count(&x, s, rule)
 		}
 	}
 	return x, nil
@@ -93,7 +68,7 @@ func (e *entry) explain() Explanation {
 }
 
 // count walks a root for its figures and for what the rules leave out.
-func (x *Explanation) count(s *Source, rule Rule) {
+func count(x *Explanation, s *Source, rule Rule) {
 	real, err := filepath.EvalSymlinks(s.Path)
 	if err != nil {
 		return
@@ -103,7 +78,7 @@ func (x *Explanation) count(s *Source, rule Rule) {
 			x.More++
 			return
 		}
-		x.Ignored = append(x.Ignored, Ignored{filepath.Join(s.Path, filepath.FromSlash(c.rel)), by.text, by.source})
+		x.Ignored = append(x.Ignored, Ignored{Path: filepath.Join(s.Path, filepath.FromSlash(c.rel)), Rule: by.text, Source: by.source})
 	}
 	walk(topPlace(s.Path, real, rule), note, func(p place, files []child, err error) {
 		s.Dirs++

@@ -34,14 +34,6 @@ type Rule struct {
 	Why         string        // where the rule comes from, for Explain
 }
 
-// Change is one trigger.
-type Change struct {
-	ID    string
-	At    time.Time // of the first event
-	Paths []string  // what changed, in order; at most 256
-	More  int       // paths beyond those
-}
-
 // Options of a Watcher. The zero value is useful.
 type Options struct {
 	PollInterval time.Duration // least time between two scans of a root that is polled; 0 = 1 s

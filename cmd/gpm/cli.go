@@ -104,15 +104,16 @@ type style string
 
 // The styles, as SGR codes of ECMA-48.
 const (
-	plain  style = ""
-	bold   style = "1"
-	grey   style = "90"
-	red    style = "31"
-	green  style = "32"
-	yellow style = "33"
-	blue   style = "34"
-	cyan   style = "36"
-	head   style = "1;36" // bold cyan
+	plain   style = ""
+	bold    style = "1"
+	grey    style = "90"
+	red     style = "31"
+	green   style = "32"
+	yellow  style = "33"
+	blue    style = "34"
+	cyan    style = "36"
+	head    style = "1;36" // bold cyan
+	inverse style = "7"
 )
 
 // painter colours text, or does not.

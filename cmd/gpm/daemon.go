@@ -210,7 +210,7 @@ func daemonRows(s app.DaemonStatus, now time.Time) [][2]string {
 	rows := [][2]string{
 		{"version", s.Version}, {"home", s.Home}, {"daemon pid", fmt.Sprint(s.PID)}, {"daemon uptime", since(s.Started, now)},
 		{"master pid", fmt.Sprint(s.MasterPID)}, {"master uptime", since(s.MasterUp, now)}, {"daemon restarts", fmt.Sprint(s.Restarts)},
-		{"processes", fmt.Sprintf("%d, %d online", s.Processes, s.Online)}, {"memory", size(s.RSS)}, {"cgroup", orNA(s.Cgroup)},
+		{"processes", fmt.Sprintf("%d, %d online", s.Processes, s.Online)}, {"memory", size(s.RSS)}, {"cgroup", orNA(s.Cgroup)}, {"pressure", pressureWords(s.Pressure)},
 		{"database schema", fmt.Sprint(s.Schema)},
 	}
 	for _, w := range s.Warnings {

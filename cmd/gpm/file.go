@@ -118,7 +118,8 @@ func (c *cli) applyFile(ctx context.Context, path string, s *settings, o fileOpt
 func (c *cli) declare(entry ecosystem.AppEntry, environ map[string]string, s *settings) (app.Declared, error) {
 	over := app.Fields{}
 	for field := range s.set {
-		over[field] = field != "name" && !(field == "namespace" && entry.Set[field])
+		given := entry.Set[field] || entry.Extra[field] != nil
+		over[field] = field != "name" && !((field == "namespace" || s.mild[field]) && given)
 	}
 	defaults, missing, err := c.defaults()
 	if err != nil {
@@ -132,6 +133,10 @@ func (c *cli) declare(entry ecosystem.AppEntry, environ map[string]string, s *se
 	if spec.ExecMode == app.Cluster && len(spec.Listen) > 0 { // not what runs the script decides, but the sockets
 		d.Set = maps.Clone(d.Set)
 		d.Set["exec_mode"] = true
+	}
+	if s.set["instances"] {
+		d.Set = maps.Clone(d.Set)
+		d.Set["instances"] = true
 	}
 	for name := range environ {
 		if _, kept := spec.Env[name]; !kept { // filter_env

@@ -12,6 +12,9 @@ func main() {
 	if code, ok := entry(os.Args[1:], os.Stderr); ok {
 		os.Exit(code)
 	}
+	if code, ok := asFirstProcess(os.Args, os.Stderr); ok {
+		os.Exit(code)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, os.Args[0], os.Args[1:], os.Stdout, os.Stderr)
 	stop()

@@ -15,6 +15,8 @@ type settings struct {
 	spec app.Spec
 	set  app.Fields
 
+	mild app.Fields // those of set that give way to what a file says
+
 	envName string // --env NAME, which selects env_NAME of a file
 }
 
@@ -68,6 +70,7 @@ func options() []option {
 		{"rlimit", "", "name=value", "resource limit: nofile=4096, core=0:unlimited (repeatable)", "rlimits", rlimit},
 		{"cpu", "", "list", "CPUs to run on: 0,2-3", "cpus", cpus},
 		{"cpu-affinity", "", "how", "spread pins instances to one CPU each, in turn", "cpu_affinity", affinity},
+		{"oom-score-adj", "", "n", "choice of the out-of-memory killer, -1000 (never) to 1000", "oom_score_adj", oomScore},
 		{"listen", "", "address", "give the process this socket by LISTEN_FDS: tcp://:3000, unix:///path, udp://:53 (repeatable)", "listen", list(func(s S) *[]string { return &s.Listen })},
 		{"sticky", "", "by", "ip keeps the connections of a client with one worker", "sticky", sticky},
 		{"shared-socket", "", "", "one listening socket for all workers", "shared_socket", toggle(func(s S) *bool { return &s.SharedSocket })},
@@ -80,6 +83,10 @@ func options() []option {
 		{"cron-restart", "c", "schedule", "restart it at these times: \"0 4 * * *\"; 0 is never", "cron_restart", text(func(s S) *string { return &s.CronRestart })},
 		{"cron", "", "schedule", "the same", "cron_restart", text(func(s S) *string { return &s.CronRestart })},
 		{"max-memory-restart", "", "size", "restart an instance that uses more, with its children: 200M", "max_memory_restart", byteSize(func(s S) *int64 { return &s.MaxMemoryRestart })},
+		{"limit-memory", "", "size", "an instance that needs more is killed, by cgroup v2: 512M", "limits.memory", byteSize(func(s S) *int64 { return &s.Limits.Memory })},
+		{"limit-cpu", "", "cpus", "as much CPU time as this many CPUs have, by cgroup v2: 0.5, 150%", "limits.cpu", cpuShare},
+		{"limit-pids", "", "n", "so many processes and threads, by cgroup v2", "limits.pids", number(func(s S) *int { return &s.Limits.PIDs })},
+		{"limit-io", "", "size", "bytes a second read from and written to the disk of its directory, by cgroup v2: 20M", "limits.io", byteSize(func(s S) *int64 { return &s.Limits.IO })},
 		{"health-http", "", "url", "replace it when this does not answer below 400: /health at $PORT, or a whole URL", "health.http", optionalText(func(s S) *string { return &s.Health.HTTP })},
 		{"health-tcp", "", "address", "replace it when this does not accept: localhost:3000", "health.tcp", optionalText(func(s S) *string { return &s.Health.TCP })},
 		{"health-cmd", "", "command", "replace it when this shell command fails", "health.exec", shellLine(func(s S) *[]string { return &s.Health.Exec })},
@@ -87,6 +94,14 @@ func options() []option {
 		{"health-timeout", "", "time", "how long a health check may take (default 5s)", "health.timeout", duration(func(s S) *time.Duration { return &s.Health.Timeout })},
 		{"health-retries", "", "n", "failures in a row that make it unhealthy (default 3)", "health.retries", number(func(s S) *int { return &s.Health.Retries })},
 		{"health-start-period", "", "time", "time after its start in which failures do not count", "health.start_period", duration(func(s S) *time.Duration { return &s.Health.StartPeriod })},
+		{"depends-on", "", "app[:condition]", "start it when this app is started, listening, healthy or completed (repeatable)", "depends_on", dependency},
+		{"task", "", "", "it runs once: exit code 0 is its end, anything else a failure", "policy.task", toggle(func(s S) *bool { return &s.Policy.Task })},
+		{"schedule", "", "times", "run it at these times, as a job: \"0 4 * * *\", @hourly, @every 5m", "schedule.cron", optionalText(func(s S) *string { return &s.Schedule.Cron })},
+		{"schedule-overlap", "", "policy", "when the run before goes on still: skip (default), queue or replace", "schedule.overlap", oneOf(func(s S) *string { return &s.Schedule.Overlap }, "skip", "queue", "replace")},
+		{"schedule-missed", "", "policy", "runs whose time passed unseen: skip (default), or once for all of them", "schedule.missed", oneOf(func(s S) *string { return &s.Schedule.Missed }, "skip", "once")},
+		{"schedule-limit", "", "time", "the longest run of a job", "schedule.limit", duration(func(s S) *time.Duration { return &s.Schedule.Limit })},
+		{"timezone", "", "zone", "of its schedules, like Europe/Berlin (default the machine's)", "timezone", optionalText(func(s S) *string { return &s.Timezone })},
+		{"on", "", "event=what", "when start, exit, errored, unhealthy or limit happens, run a command or POST to a URL (repeatable)", "hooks", hook},
 		{"no-autostart", "", "", "add it to the list, do not start it", "no_autostart", toggle(func(s S) *bool { return &s.NoAutostart })},
 		{"no-autorestart", "", "", "do not restart it when it ends", "policy.no_autorestart", toggle(func(s S) *bool { return &s.Policy.NoAutorestart })},
 		{"max-restarts", "", "n", "unstable runs in a row before it is given up (default 16)", "policy.max_restarts", number(func(s S) *int { return &s.Policy.MaxRestarts })},

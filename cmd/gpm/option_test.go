@@ -116,7 +116,7 @@ func TestStartOptions(t *testing.T) {
 // Every option sets a field that exists, so that none is lost on the way to the daemon.
 func TestOptionsNameFieldsOfSpec(t *testing.T) {
 	known := map[string]bool{}
-	for prefix, typ := range map[string]reflect.Type{"": reflect.TypeFor[app.Spec](), "policy.": reflect.TypeFor[app.Policy](), "log_rotate.": reflect.TypeFor[app.Rotate](), "log.": reflect.TypeFor[app.Lines](), "health.": reflect.TypeFor[app.Health]()} {
+	for prefix, typ := range map[string]reflect.Type{"": reflect.TypeFor[app.Spec](), "policy.": reflect.TypeFor[app.Policy](), "log_rotate.": reflect.TypeFor[app.Rotate](), "log.": reflect.TypeFor[app.Lines](), "health.": reflect.TypeFor[app.Health](), "schedule.": reflect.TypeFor[app.Schedule](), "limits.": reflect.TypeFor[app.Limits]()} {
 		for f := range typ.Fields() {
 			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 			known[prefix+name] = true

@@ -31,7 +31,9 @@ func newRuntimeCommand(c *cli) *cobra.Command {
 		Short: "Run programs in the foreground, as a container's only process",
 		Long: `Run programs in the foreground and print what they print. SIGINT and SIGTERM stop everything, with exit code 0.
 When the last program has ended for good the command ends with its exit code, 128 and the number of the
-signal if one killed it. What users stop by gpm stop has not ended for good.`,
+signal if one killed it. What users stop by gpm stop has not ended for good. SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2 and
+SIGWINCH go to the programs. As the first process of a container it reaps what others leave behind; it needs no root,
+and where the root is read-only a place like /dev/shm will do.`,
 		Example: `  gpm runtime app.js
   gpm runtime ecosystem.config.js --env production
   ENTRYPOINT ["gpm", "runtime", "start", "app.js"]`,
@@ -67,6 +69,7 @@ func runtimeFunc(c *cli, cmd *cobra.Command, args []string, o runtimeOptions) (e
 		}
 	}
 	ctx := cmd.Context()
+	defer c.borrowHome()()
 	if err := c.claimHome(); err != nil {
 		return err
 	}
@@ -83,6 +86,7 @@ func runtimeFunc(c *cli, cmd *cobra.Command, args []string, o runtimeOptions) (e
 	if err := c.launchAll(ctx, client, targets, o); err != nil {
 		return err
 	}
+	defer c.passSignals(ctx, client)()
 	return c.watchAll(ctx, client, o)
 }
 
@@ -173,28 +177,29 @@ func (c *cli) launchAll(ctx context.Context, client *ipc.Client, targets []strin
 // last words are in the files by then.
 const quiet = 150 * time.Millisecond
 
-// watchAll prints the output until every program has ended for good, or the context has.
+// watchAll prints the output until every program has ended for good, or the context has: then it stops them, and prints
+// their last words too.
 func (c *cli) watchAll(ctx context.Context, client *ipc.Client, o runtimeOptions) error {
-	ctx, stop := context.WithCancel(ctx)
+	printing, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	printed, logs := make(chan struct{}, 1), make(chan error, 1)
-	go func() { logs <- c.printAll(ctx, client, o, printed) }()
+	go func() { logs <- c.printAll(printing, client, o, printed) }()
 	status, err := c.awaitEnd(ctx, client, o.noAutoExit)
-	for ctx.Err() == nil {
+	interrupted := ctx.Err() != nil
+	if interrupted {
+		err = c.follow(client.Do(printing, app.ActionRequest{Action: app.ActionStop, Selectors: []string{"all"}}))
+	}
+	for ended := false; !ended; {
 		select {
 		case <-printed:
-			continue
 		case <-time.After(quiet):
+			ended = true
 		}
-		break
 	}
-	interrupted := ctx.Err() != nil
 	stop()
 	logErr := <-logs
 	switch {
-	case interrupted:
-		return nil
-	case err != nil:
+	case err != nil || interrupted:
 		return err
 	case logErr != nil:
 		return logErr
