@@ -86,6 +86,16 @@ type NodeUsage struct {
 	Requests     int     `json:"requests"`
 }
 
+// Traffic counts the messages between gpm and a process, of its cluster's protocol too, since this daemon began to listen.
+type Traffic struct {
+	Received uint64 `json:"received"`
+	Sent     uint64 `json:"sent"`
+	Waiting  int    `json:"waiting"`            // bytes that the process has not read yet
+	Overflow uint64 `json:"overflow,omitempty"` // messages to it that were dropped, because it does not read
+	TooLong  uint64 `json:"too_long,omitempty"` // messages of it that were dropped
+	Garbage  uint64 `json:"garbage,omitempty"`  // lines of it that are no messages
+}
+
 // Detail is everything about one instance: describe, env and jlist read it.
 type Detail struct {
 	Status
@@ -97,6 +107,7 @@ type Detail struct {
 	ErrLog  string            `json:"err_log"`
 	PidFile string            `json:"pid_path"`
 
+	Traffic  *Traffic  `json:"traffic,omitempty"`  // of its channel for messages
 	Pressure *Pressure `json:"pressure,omitempty"` // of its cgroup, where it has one that tells
 
 	Actions []string                   `json:"actions,omitempty"` // that the app has announced, for trigger

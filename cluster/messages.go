@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strings"
 
 	"gpm/app"
 	"gpm/ipc/channel"
@@ -23,6 +24,7 @@ const (
 	typeAction = "axm:action"
 	typeMetric = "axm:monitor"
 	typeRaw    = "process:msg"
+	typeOption = "axm:option:" // begins settings of pm2's own agents, which mean nothing here
 )
 
 // Shown is what an app has told to be shown about it, with pm2's messages.
@@ -33,17 +35,20 @@ type Shown struct {
 
 // hear takes a message of an app. It runs in the goroutine of its channel.
 func (h *hub) hear(w *worker, text []byte) {
-	if !h.listening() && !bytes.Contains(text, []byte(`"axm:`)) {
+	if !h.listening() && !bytes.Contains(text, []byte(`"axm:`)) && !bytes.Contains(text, []byte(typeBroadcast)) {
 		return
 	}
 	m := classify(text)
 	m.Ref = w.Ref
-	switch m.Type {
-	case typeAction, typeMetric:
-		_ = h.do(h.ctx, func() {
+	switch {
+	case m.Type == typeAction, m.Type == typeMetric:
+		_ = h.do(h.ctx, func() { //nolint:errcheck // the daemon ends
 			w.shown.add(m)
 			h.touchWorker(w.Ref)
-		}) //nolint:errcheck // the daemon ends
+		})
+	case m.Type == typeBroadcast:
+		_ = h.do(h.ctx, func() { h.broadcast(m) }) //nolint:errcheck // as above
+	case strings.HasPrefix(m.Type, typeOption):
 	default:
 		h.heard(m)
 	}

@@ -134,17 +134,16 @@ func (h *hub) deliver(w *worker, e channel.Event) {
 	if e.FD >= 0 {
 		sockets.CloseConn(e.FD) // an app that sends sockets to its primary: nobody here has use for them
 	}
-	text := bytes.Clone(e.JSON)
 	var in primary.Input
 	switch e.Kind {
 	case channel.Cluster:
-		in = primary.FromWorker{JSON: text}
+		in = primary.FromWorker{JSON: bytes.Clone(e.JSON)}
 	case channel.App:
-		if string(text) != `"ready"` {
-			h.hear(w, text)
+		if string(e.JSON) != `"ready"` {
+			h.hear(w, e.JSON) // the hot path of an app that talks much: no copy
 			return
 		}
-		in = primary.FromApp{JSON: text}
+		in = primary.FromApp{JSON: bytes.Clone(e.JSON)}
 	default:
 		h.log.Warn("A process says what is no message", "process", w.Ref, "err", e.Err)
 		return

@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"os"
+	"time"
 
 	"gpm/app"
 	"gpm/ipc"
@@ -86,7 +87,11 @@ func (d *Daemon) getProcesses(ctx context.Context, q ipc.ListQuery) ([]app.Statu
 		out[i].LogTrouble = d.logTrouble(in)
 	}
 	if q.Usage {
-		d.addUsage(ctx, out)
+		patience := time.Duration(0)
+		if q.Node {
+			patience = listPatience
+		}
+		d.addUsage(ctx, out, patience)
 	}
 	return out, nil
 }

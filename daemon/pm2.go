@@ -245,7 +245,7 @@ func (d *Daemon) processes(ctx context.Context, list []instance) []pm2.Process {
 	for i, in := range list {
 		statuses[i] = d.view(in)
 	}
-	d.addUsage(ctx, statuses)
+	d.addUsage(ctx, statuses, 0)
 	out := make([]pm2.Process, len(list))
 	for i, in := range list {
 		out[i] = d.process(in)

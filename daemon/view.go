@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"maps"
 	"strings"
 	"time"
 
@@ -36,8 +37,8 @@ func (d *Daemon) getHost(ctx context.Context, _ ipc.None) (app.Host, error) {
 // about is what the last start of an app found out.
 type about struct{ version, user string }
 
-// addUsage samples what the listed processes consume.
-func (d *Daemon) addUsage(ctx context.Context, list []app.Status) {
+// addUsage samples what the listed processes consume, and waits so long for Node processes to say what they know.
+func (d *Daemon) addUsage(ctx context.Context, list []app.Status, patience time.Duration) {
 	roots := map[int][]int{}
 	for _, st := range list {
 		if st.PID != 0 {
@@ -51,12 +52,26 @@ func (d *Daemon) addUsage(ctx context.Context, list []app.Status) {
 			list[i].Usage = &u
 		}
 	}
-	for _, a := range d.apps.all() {
-		figures := a.group.Figures(ctx, 0)
-		for i := range list {
-			addNode(list[i].Usage, figures, list[i].ID)
+	figures := d.figures(ctx, patience)
+	for i := range list {
+		addNode(list[i].Usage, figures, list[i].ID)
+	}
+}
+
+// figures are what the Node processes of all apps say about themselves, by instance id.
+func (d *Daemon) figures(ctx context.Context, patience time.Duration) map[int]app.NodeUsage {
+	all := map[int]app.NodeUsage{}
+	end := time.Now().Add(patience)
+	for _, wait := range []bool{false, true} { // first everybody is asked
+		for _, a := range d.apps.all() {
+			if left := time.Until(end); !wait {
+				maps.Copy(all, a.group.Figures(ctx, 0))
+			} else if left > 0 {
+				maps.Copy(all, a.group.Figures(ctx, left))
+			}
 		}
 	}
+	return all
 }
 
 // addNode adds what Node says about itself.
@@ -65,6 +80,9 @@ func addNode(u *app.Usage, figures map[int]app.NodeUsage, id int) {
 		u.Node = &n
 	}
 }
+
+// listPatience is how long a list on a terminal waits for Node processes that nobody has asked lately.
+const listPatience = 200 * time.Millisecond
 
 // figurePatience is how long a description waits for a Node process to report.
 const figurePatience = 400 * time.Millisecond
@@ -94,7 +112,7 @@ func (d *Daemon) detail(ctx context.Context, in instance) app.Detail {
 		det.Pressure = &p
 	}
 	shown := in.member.Shown(ctx)
-	det.Actions, det.Metrics = shown.Actions, shown.Metrics
+	det.Actions, det.Metrics, det.Traffic = shown.Actions, shown.Metrics, in.member.Traffic(ctx)
 	if st.PID != 0 {
 		roots := map[int][]int{st.ID: {st.PID}}
 		d.addEscaped(roots)

@@ -8,10 +8,11 @@ import (
 	"gpm/app"
 )
 
-// ListQuery is the query of GET /v1/processes: ?sel=a&sel=b&usage=1. No selector means all.
+// ListQuery is the query of GET /v1/processes: ?sel=a&sel=b&usage=1&node=1. No selector means all.
 type ListQuery struct {
 	Selectors []string
 	Usage     bool // fill Status.Usage
+	Node      bool // with Usage: wait a moment for what Node processes say about themselves
 }
 
 // DetailsQuery is the query of GET /v1/details: ?sel=a.
@@ -35,12 +36,15 @@ func (q ListQuery) values() url.Values {
 	if q.Usage {
 		v.Set("usage", "1")
 	}
+	if q.Node {
+		v.Set("node", "1")
+	}
 	return v
 }
 
 func (q *ListQuery) fromQuery(r *http.Request) error {
 	p := parseParams(r)
-	*q = ListQuery{Selectors: p.values["sel"], Usage: p.flag("usage")}
+	*q = ListQuery{Selectors: p.values["sel"], Usage: p.flag("usage"), Node: p.flag("node")}
 	return p.err
 }
 

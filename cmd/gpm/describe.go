@@ -64,7 +64,7 @@ func (c *cli) describe(d app.Detail, reveal bool) error {
 	sections := []section{
 		{fmt.Sprintf("Describing process with id %d - name %s", d.ID, clean(d.Name)), describeRows(d, time.Now())},
 		{"Actions available", actionRows(strings.ToLower(string(c.role)), d)},
-		{"Code metrics value", append(usageRows(d.Status), metricRows(d.Metrics)...)},
+		{"Code metrics value", slices.Concat(usageRows(d.Status), trafficRows(d.Traffic), metricRows(d.Metrics))},
 		{"Divergent env variables from local env", divergentRows(d.Spec.Env, os.Environ(), reveal)},
 	}
 	for _, s := range sections {
@@ -209,6 +209,26 @@ func nodeRows(n app.NodeUsage) [][2]string {
 		{"Event Loop Utilization", percent(100 * n.Utilization)},
 		{"Active handles", fmt.Sprint(n.Handles)}, {"Active requests", fmt.Sprint(n.Requests)},
 	}
+}
+
+// trafficRows are about messages; what was lost is shown when there is any.
+func trafficRows(t *app.Traffic) [][2]string {
+	if t == nil {
+		return nil
+	}
+	rows := [][2]string{{"Messages from it", fmt.Sprint(t.Received)}, {"Messages to it", fmt.Sprint(t.Sent)}}
+	for _, r := range []struct {
+		name  string
+		count uint64
+	}{{"Messages it did not read", t.Overflow}, {"Messages too long", t.TooLong}, {"Lines that are no messages", t.Garbage}} {
+		if r.count > 0 {
+			rows = append(rows, [2]string{r.name, fmt.Sprint(r.count)})
+		}
+	}
+	if t.Waiting > 0 {
+		rows = append(rows, [2]string{"Waiting for it", size(int64(t.Waiting))})
+	}
+	return rows
 }
 
 func actionRows(me string, d app.Detail) [][2]string {

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"gpm/app"
@@ -29,6 +32,37 @@ func processTable(list []app.Status, width int, now time.Time) table {
 	// Then the name gives way.
 	t.columns[1].most = max(6, t.widths()[1]-(t.width()-width))
 	return t
+}
+
+// nodeTable has two more columns, about Node's heap and event loop, when there are such processes and the terminal is
+// wide enough.
+func nodeTable(list []app.Status, width int, now time.Time) (t table, fits bool) {
+	if !slices.ContainsFunc(list, func(s app.Status) bool { return usageOf(s).Node != nil }) {
+		return t, false
+	}
+	fields := fullFields()
+	at := slices.IndexFunc(fields, func(f field) bool { return f.title == "mem" }) + 1
+	t = tableOf(slices.Insert(fields, at, heapField(), loopField()), list, now)
+	return t, t.width() <= width
+}
+
+func heapField() field {
+	return field{column{title: "heap"}, func(s app.Status, _ time.Time) cell {
+		if n := usageOf(s).Node; n != nil {
+			return cell{strings.TrimSuffix(size(n.HeapUsed), "mb") + "/" + size(n.HeapTotal), plain}
+		}
+		return cell{"-", grey}
+	}}
+}
+
+// loopField is how late the event loop was: usually, and at worst of a hundred.
+func loopField() field {
+	return field{column{title: "loop p50/p99"}, func(s app.Status, _ time.Time) cell {
+		if n := usageOf(s).Node; n != nil {
+			return cell{fmt.Sprintf("%.1f/%.1fms", n.LoopP50, n.LoopP99), plain}
+		}
+		return cell{"-", grey}
+	}}
 }
 
 func tableOf(fields []field, list []app.Status, now time.Time) table {

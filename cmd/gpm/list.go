@@ -55,14 +55,14 @@ func listFunc(c *cli, ctx context.Context, o listOptions) error {
 
 // showList prints the list as a table or as JSON.
 func (c *cli) showList(ctx context.Context, client *ipc.Client, o listOptions) error {
-	list, err := sortedList(ctx, client, o)
+	list, err := c.sortedList(ctx, client, o)
 	if err != nil {
 		return err
 	}
 	if o.json {
 		return c.printJSON(list)
 	}
-	if err := processTable(list, c.screen.width, time.Now()).draw(c.out, c.paint()); err != nil {
+	if err := c.table(list).draw(c.out, c.paint()); err != nil {
 		return err
 	}
 	for _, s := range list {
@@ -76,14 +76,28 @@ func (c *cli) showList(ctx context.Context, client *ipc.Client, o listOptions) e
 	return c.printHost(ctx, client)
 }
 
-func sortedList(ctx context.Context, client *ipc.Client, o listOptions) ([]app.Status, error) {
+func (c *cli) sortedList(ctx context.Context, client *ipc.Client, o listOptions) ([]app.Status, error) {
 	by, err := parseOrder(o.sort)
 	if err != nil {
 		return nil, err
 	}
-	list, err := client.Processes(ctx, ipc.ListQuery{Usage: true})
+	list, err := client.Processes(ctx, ipc.ListQuery{Usage: true, Node: c.showsNode() && !o.json})
 	sortBy(by, list, itself)
 	return list, err
+}
+
+// showsNode says that there may be room for columns that pm2 does not have. What a program reads, and who calls gpm pm2,
+// gets pm2's.
+func (c *cli) showsNode() bool { return c.screen.terminal && c.role != asPM2 }
+
+// table lays the list out for this screen.
+func (c *cli) table(list []app.Status) table {
+	if c.showsNode() {
+		if t, fits := nodeTable(list, c.screen.width, time.Now()); fits {
+			return t
+		}
+	}
+	return processTable(list, c.screen.width, time.Now())
 }
 
 // watchPause is pm2's.

@@ -161,3 +161,25 @@ func TestNearest(t *testing.T) {
 		}
 	}
 }
+
+// TestNodeColumns: they are there when a process has something to show and the terminal has room.
+func TestNodeColumns(t *testing.T) {
+	list := wideList(time.Now())
+	if _, fits := nodeTable(list, 500, time.Now()); fits {
+		t.Error("columns of Node without a Node process")
+	}
+	list[0].Usage = &app.Usage{Node: &app.NodeUsage{HeapUsed: 5 << 20, HeapTotal: 8 << 20, LoopP50: 0.25, LoopP99: 12}}
+	for width, want := range map[int]bool{100: false, 500: true} {
+		table, fits := nodeTable(list, width, time.Now())
+		if fits != want {
+			t.Errorf("at %d columns it fits: %v", width, fits)
+		}
+		var b strings.Builder
+		if err := table.draw(&b, false); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(b.String(), "5.0/8.0mb") || !strings.Contains(b.String(), "0.2/12.0ms") {
+			t.Error(b.String())
+		}
+	}
+}
