@@ -57,7 +57,7 @@ func TestEveryVerb(t *testing.T) {
 		"ping":      {one(c.Ping(ctx)), app.DaemonStatus{PID: 1}},
 		"daemon":    {one(c.Daemon(ctx)), app.DaemonStatus{PID: 2}},
 		"kill":      {one(collect(c.Kill(ctx))), []app.Progress{{Total: 7}}},
-		"processes": {one(c.Processes(ctx, ListQuery{[]string{"a", "b"}, true})), []app.Status{listed}},
+		"processes": {one(c.Processes(ctx, ListQuery{[]string{"a", "b"}, true, false})), []app.Status{listed}},
 		"details":   {one(c.Details(ctx, "x&y", "z")), []app.Detail{{Status: status, Argv: []string{"x&y", "z"}}}},
 		"history":   {one(c.History(ctx, HistoryQuery{[]string{"a"}, 9})), []app.Event{{Seq: 9, Name: "[a]"}}},
 		"start":     {one(collect(c.Start(ctx, app.StartRequest{Targets: []string{"app.js"}}))), []app.Progress{{Note: "[app.js]"}}},
