@@ -63,8 +63,10 @@ fuzz:
 		done; \
 	done
 
-# The proofs of clusters in full: twenty of everything, under load.
+# What make test does in short: everything that can happen, at random, for ten minutes; then the proofs of clusters
+# in full, twenty of everything under load.
 chaos: deps
+	GPM_CHAOS_TIME=10m go test -count=1 -timeout=30m -v -run '^TestChaos$$' ./e2e
 	GPM_CHAOS=1 go test -count=1 -timeout=30m -v -run '^TestCluster(Reload|BrokenVersion|WorkersKilled|DaemonKilled)$$' ./e2e | grep -v '^=== '
 
 bench:

@@ -63,6 +63,9 @@ func addTimestamp(cmd *cobra.Command, to *string, usage string) {
 }
 
 func logsFunc(c *cli, ctx context.Context, args []string, o logsOptions) error {
+	if ownLogName(args) {
+		return c.ownLog(ctx, o)
+	}
 	query, err := logQuery(args, o, time.Now())
 	if err != nil {
 		return err
