@@ -287,6 +287,10 @@ func watchPaths(s *app.Spec, value string) error {
 		}
 		return nil
 	}
+	if value == "imports" { // what it has really loaded; the directory of that name is ./imports
+		s.Watch = []string{value}
+		return nil
+	}
 	for p := range strings.SplitSeq(value, ",") {
 		if p = strings.TrimSpace(p); p == "" {
 			return errors.New("a path is empty")
