@@ -57,6 +57,8 @@ type Spec struct {
 	ShutdownWithMessage bool     `json:"shutdown_with_message,omitempty"` // the message "shutdown" instead of the stop signal
 	NoAgent             bool     `json:"no_agent,omitempty"`              // nothing is preloaded into Node
 
+	AwaitPort time.Time `json:"await_port,omitzero"` // until then a cluster worker whose port is in use waits for it instead of being told: an app that moves here boots before it is stopped there
+
 	Watch       []string      `json:"watch,omitempty"`        // directories and files whose change restarts it, relative to Cwd; none = no watch
 	IgnoreWatch []string      `json:"ignore_watch,omitempty"` // what of them does not matter, as in .gitignore
 	WatchDelay  time.Duration `json:"watch_delay,omitempty"`  // quiet time after a change before the restart

@@ -150,5 +150,8 @@ func writeEcosystem(path string, files []string) error {
 	if err != nil {
 		return err
 	}
+	if filepath.Ext(path) == ".js" {
+		data = append([]byte("module.exports = "), data...)
+	}
 	return os.WriteFile(path, data, 0o644)
 }

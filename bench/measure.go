@@ -18,7 +18,7 @@ import (
 func measureBoth(ctx context.Context, r *report, gpm, pm2 *manager) error {
 	both := []*manager{gpm, pm2}
 	for _, step := range []func(context.Context, *report, []*manager) error{
-		measureEmpty, measureStart, measureList, measureLoaded, measureCrashes, measureDeaths, measureWeb,
+		measureEmpty, measureFile, measureStart, measureList, measureLoaded, measureCrashes, measureDeaths, measureWeb,
 	} {
 		if err := step(ctx, r, both); err != nil {
 			return err
@@ -46,6 +46,35 @@ func measureEmpty(ctx context.Context, r *report, both []*manager) error {
 		sizes = append(sizes, n)
 	}
 	r.add("memory of the manager, no apps (PSS)", "MB", sizes, "≤ 20 MB", 20)
+	return nil
+}
+
+// measureFile starts the apps of a JavaScript file, whose evaluation by Node is a part of the time, and deletes them.
+func measureFile(ctx context.Context, r *report, both []*manager) error {
+	var took []float64
+	for _, m := range both {
+		progress("%s: starting a file of %d apps", m.name, r.apps)
+		files, err := m.writeApps(r.apps)
+		if err != nil {
+			return err
+		}
+		config := filepath.Join(m.scripts, "ecosystem.config.js")
+		if err := writeEcosystem(config, files); err != nil {
+			return err
+		}
+		d, _, err := m.run(ctx, "start", config)
+		if err != nil {
+			return err
+		}
+		if err := m.runs(r.apps); err != nil {
+			return err
+		}
+		if _, _, err := m.run(ctx, "delete", "all"); err != nil {
+			return err
+		}
+		took = append(took, milliseconds(d))
+	}
+	r.add(fmt.Sprintf("start an ecosystem.config.js of %d apps", r.apps), "ms", took, "≤ 500 ms", 500)
 	return nil
 }
 

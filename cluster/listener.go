@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"syscall"
+	"time"
 
 	"gpm/app"
 	"gpm/cluster/primary"
@@ -44,7 +45,31 @@ func addressOf(q primary.Query) sockets.Address {
 	return out
 }
 
-// bind answers a worker's wish to listen.
+// portPause is the time between two tries to get a port that is in use.
+const portPause = 5 * time.Millisecond
+
+// answerBind answers a worker's wish to listen: at once, or while the app moves here when the port is free.
+func (h *hub) answerBind(w *worker, b primary.Bind, again bool) {
+	out := h.bind(w, b)
+	if out.Errno == primary.ErrnoOf(syscall.EADDRINUSE) {
+		if !again {
+			h.portTaken(w, addressOf(b.Query))
+		}
+		if time.Now().Before(h.spec().AwaitPort) {
+			time.AfterFunc(portPause, func() {
+				h.box.post(func() {
+					if h.workers[w.Ref] == w {
+						h.answerBind(w, b, true)
+					}
+				})
+			})
+			return
+		}
+	}
+	h.step(w, out)
+}
+
+// bind gives a worker the socket of an address.
 func (h *hub) bind(w *worker, b primary.Bind) primary.Bound {
 	out := primary.Bound{Seq: b.Seq, Key: b.Key, Way: b.Way, Data: h.tickets.Share(b.Key, b.Query.Data)}
 	h.touchTickets()

@@ -26,7 +26,7 @@ func (h *hub) perform(w *worker, e primary.Effect) {
 	case primary.Reply:
 		h.sent(w, w.ch.Post(e.JSON))
 	case primary.Bind:
-		h.step(w, h.bind(w, e))
+		h.answerBind(w, e, false)
 	case primary.PassSocket:
 		h.passSocket(w, e)
 	case primary.PassConn:

@@ -36,7 +36,7 @@ done is shown first.
 
 While pm2 runs, its apps are added and not started, since it holds their ports and would do their work twice. With
 --take-over they move one after the other: stopped there, started here, and removed there when they are up and listen where
-they did. One that does not come up here is given back to pm2, and the others stay where they are.`,
+they did. A cluster boots here first, and takes its port when it becomes free. One that does not come up here is given back to pm2, and the others stay where they are.`,
 		Example: `  gpm import pm2 --dry-run
   gpm import pm2 --take-over`,
 		Args: func(_ *cobra.Command, args []string) error {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -21,6 +22,8 @@ const (
 	// moveProof is how long one must run that listens nowhere: a crash at the start is not a move.
 	moveProof = time.Second
 	movePause = 20 * time.Millisecond
+	// bootLimit is how long a cluster is given to meet its ports.
+	bootLimit = 15 * time.Second
 )
 
 // takeOver moves the apps one after the other; those that pm2 does not run are added. The first that does not come up
@@ -46,17 +49,16 @@ func (c *cli) takeOver(ctx context.Context, client *ipc.Client, s *pm2Source, mo
 	return nil
 }
 
-// moveOver moves one app. Between its stop there and its start here nobody listens on its ports.
+// moveOver moves one app. A cluster boots here while it serves there, and takes its port in the moment in which that
+// is free; of another app nobody listens on the ports between its stop there and its start here.
 func (c *cli) moveOver(ctx context.Context, client *ipc.Client, s *pm2Source, m move) error {
-	before, begun := listeningPorts(), time.Now()
-	err := s.each(ctx, "stopProcessId", m.IDs())
-	ports := without(before, listeningPorts())
-	if err == nil {
-		err = c.follow(client.Apply(ctx, app.ApplyRequest{Apps: []app.Declared{m.declare(false)}}))
+	warm := m.Spec.ExecMode == app.Cluster && !m.Spec.Policy.WaitReady
+	move := c.moveCold
+	if warm {
+		move = c.moveWarm
 	}
-	if err == nil {
-		err = awaitMoved(ctx, client, m.Spec.Name, ports)
-	}
+	begun := time.Now()
+	ports, err := move(ctx, client, s, m)
 	if err != nil {
 		return c.giveBack(context.WithoutCancel(ctx), client, s, m, err)
 	}
@@ -64,12 +66,95 @@ func (c *cli) moveOver(ctx context.Context, client *ipc.Client, s *pm2Source, m 
 	if err := s.each(ctx, "deleteProcessId", m.IDs()); err != nil {
 		return app.Errorf(app.CodeInternal, "%q runs here, and cannot be removed from pm2: %w", m.Spec.Name, err).WithHint("pm2 delete %s", m.Spec.Name)
 	}
-	if len(ports) > 0 {
+	switch {
+	case warm && len(ports) > 0:
+		c.say("%s has moved: it had booted here when %s became free", m.Spec.Name, portNames(ports))
+	case len(ports) > 0:
 		c.say("%s has moved: %s answers again after %s", m.Spec.Name, portNames(ports), took)
-	} else {
+	default:
 		c.say("%s has moved", m.Spec.Name)
 	}
 	return nil
+}
+
+func (c *cli) begin(ctx context.Context, client *ipc.Client, m move) error {
+	return c.follow(client.Apply(ctx, app.ApplyRequest{Apps: []app.Declared{m.declare(false)}}))
+}
+
+// moveCold stops an app there and then starts it here. The ports are those that its end has freed.
+func (c *cli) moveCold(ctx context.Context, client *ipc.Client, s *pm2Source, m move) (ports []int, err error) {
+	before := listeningPorts()
+	if err := s.each(ctx, "stopProcessId", m.IDs()); err != nil {
+		return nil, err
+	}
+	ports = without(before, listeningPorts())
+	if err := c.begin(ctx, client, m); err != nil {
+		return nil, err
+	}
+	return ports, awaitMoved(ctx, client, m.Spec.Name, ports)
+}
+
+// moveWarm starts a cluster here, whose workers wait for their ports, and then stops it there.
+func (c *cli) moveWarm(ctx context.Context, client *ipc.Client, s *pm2Source, m move) (ports []int, err error) {
+	m.Spec.AwaitPort = time.Now().Add(2 * moveLimit)
+	if err := c.begin(ctx, client, m); err != nil {
+		return nil, err
+	}
+	if ports, err = awaitBooted(ctx, client, m.Spec.Name); err != nil {
+		return nil, err
+	}
+	if err := s.each(ctx, "stopProcessId", m.IDs()); err != nil {
+		return nil, err
+	}
+	return ports, awaitMoved(ctx, client, m.Spec.Name, ports)
+}
+
+// awaitBooted waits until all workers have met ports that are in use, and returns these; or until all have run for a
+// while: then they listen nowhere.
+func awaitBooted(ctx context.Context, client *ipc.Client, name string) (ports []int, err error) {
+	ctx, cancel := context.WithTimeout(ctx, moveLimit)
+	defer cancel()
+	tick := time.NewTicker(movePause)
+	defer tick.Stop()
+	for {
+		list, err := client.Processes(ctx, ipc.ListQuery{Selectors: []string{name}})
+		if err != nil {
+			return nil, err
+		}
+		events, err := client.History(ctx, ipc.HistoryQuery{Selectors: []string{name}})
+		if err != nil {
+			return nil, err
+		}
+		ports, waiting := portsAwaited(events)
+		idle := !slices.ContainsFunc(list, func(st app.Status) bool { return st.Uptime(time.Now()) < bootLimit })
+		switch {
+		case slices.ContainsFunc(list, hasFailed):
+			return nil, app.Errorf(app.CodeInvalid, "it ends right after its start").WithHint("gpm logs %s", name)
+		case len(list) > 0 && (waiting == len(list) || idle):
+			return ports, nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil, app.Errorf(app.CodeTimeout, "it is not up within %s", moveLimit)
+		case <-tick.C:
+		}
+	}
+}
+
+// portsAwaited reads the ports that are in use out of events, and how many processes have met them.
+func portsAwaited(events []app.Event) (ports []int, processes int) {
+	met := map[int]bool{}
+	for _, e := range events {
+		address, _, inUse := strings.Cut(e.Reason, " is in use")
+		if e.Kind != app.EventPort || !inUse {
+			continue
+		}
+		met[e.ID] = true
+		if port, err := strconv.Atoi(address[strings.LastIndexByte(address, ':')+1:]); err == nil && !slices.Contains(ports, port) {
+			ports = append(ports, port)
+		}
+	}
+	return ports, len(met)
 }
 
 // giveBack has pm2 run an app again that did not come up here.
@@ -80,10 +165,26 @@ func (c *cli) giveBack(ctx context.Context, client *ipc.Client, s *pm2Source, m 
 	for range client.Do(ctx, app.ActionRequest{Action: app.ActionDelete, Selectors: []string{m.Spec.Name}}) {
 		continue // it may not be there
 	}
-	if err := s.each(ctx, "startProcessId", m.IDs()); err != nil {
+	if err := s.restore(ctx, m); err != nil {
 		return app.Errorf(app.CodeInternal, "cannot move %q (%w), and pm2 does not start it again: %w", m.Spec.Name, why, err).WithHint("pm2 start %s", m.Spec.Name)
 	}
 	return app.Errorf(app.CodeInvalid, "cannot move %q: %w; pm2 runs it again", m.Spec.Name, why).WithHint("the apps before it have moved, those after it have not")
+}
+
+// restore has pm2 start those processes of an app again that it has stopped for us.
+func (s *pm2Source) restore(ctx context.Context, m move) error {
+	list, err := s.client.List(ctx, s.files.Home)
+	if err != nil {
+		return err
+	}
+	var down []int
+	for _, p := range m.Processes {
+		at := slices.IndexFunc(list, func(now pm2.Live) bool { return now.ID == p.ID })
+		if at >= 0 && list[at].PID == 0 && p.PID != 0 {
+			down = append(down, p.ID)
+		}
+	}
+	return s.each(ctx, "startProcessId", down)
 }
 
 // each calls a method of pm2 for processes, all at once and each on a connection of its own: as long as the first
