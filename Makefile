@@ -1,7 +1,7 @@
 # demo and build need Go alone. check and test install node, python3 and a C
 # compiler (race detector) from Debian where they are missing; bench needs npm, and wrk for clusters.
 
-.PHONY: demo build test check fmt vet lint deadcode licences race fuzz chaos bench arm64 windows projects deps clean
+.PHONY: demo build test logs-proof check fmt vet lint deadcode licences race fuzz chaos bench arm64 windows projects deps clean
 
 # A clone that belongs to somebody else makes git fail, and stamping with it.
 export GOFLAGS := $(GOFLAGS) -buildvcs=false
@@ -27,6 +27,12 @@ build:
 
 test: deps
 	go test -count=1 -timeout=10m ./...
+
+# The long forms of what test shows about logs: 10 million lines, 50 kills, a minute of 100 apps, a line of 1 GB.
+logs-proof: deps
+	GPM_LOGS_PROOF=1 go test -count=1 -v -timeout=60m -run='$(LOGS_PROOF)' ./e2e
+
+LOGS_PROOF := TestRotationUnderKill|TestLogsOutliveTheDaemon|TestLastLines|TestManyPrinters|TestFullLogDisk|TestLogDirectoryRemoved|TestEndlessLine|TestSlowLogReader
 
 check: fmt vet lint deadcode licences race
 
@@ -63,8 +69,10 @@ fuzz:
 		done; \
 	done
 
-# The proofs of clusters in full: twenty of everything, under load.
+# What make test does in short: everything that can happen, at random, for ten minutes; then the proofs of clusters
+# in full, twenty of everything under load.
 chaos: deps
+	GPM_CHAOS_TIME=10m go test -count=1 -timeout=30m -v -run '^TestChaos$$' ./e2e
 	GPM_CHAOS=1 go test -count=1 -timeout=30m -v -run '^TestCluster(Reload|BrokenVersion|WorkersKilled|DaemonKilled)$$' ./e2e | grep -v '^=== '
 
 bench:

@@ -172,7 +172,7 @@ func isDependency(path string) bool {
 			return true
 		}
 	}
-	return !filepath.IsAbs(path) || strings.HasPrefix(path, "/usr/lib/")
+	return !filepath.IsAbs(path) || strings.Contains(path, "/lib/python") // Python's own, wherever it is installed
 }
 
 // inject has a process that is about to start tell what it loads. A Node process has its agent for that.

@@ -14,7 +14,14 @@ import (
 
 // view is an instance's status with what its app says now.
 func (d *Daemon) view(in instance) app.Status {
-	return in.app.complete(in.member.Status())
+	st := in.app.complete(in.member.Status())
+	if isJob(in.app.spec()) && !st.State.HasChild() {
+		st.Deadline = d.jobs.runner.Next(upkeepID(st.App))
+		if st.State == app.Stopped && !st.Deadline.IsZero() {
+			st.Reason = "a job between its runs; the next is at " + st.Deadline.Format("2006-01-02 15:04:05 MST")
+		}
+	}
+	return st
 }
 
 // complete adds to a status what its owner does not know.

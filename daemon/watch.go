@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	"gpm/app"
@@ -29,7 +30,7 @@ func (u *upkeep) watchRule(rec store.App) watch.Rule {
 	}
 	if watchesImports(spec) {
 		rule.Why = "watch: imports"
-		rule.Files = append(rule.Files, u.d.imports.files(rec.Key)...)
+		rule.Files = slices.Compact(slices.Sorted(slices.Values(append(rule.Files, u.d.imports.files(rec.Key)...))))
 	} else {
 		rule.Roots = watchRoots(spec)
 	}

@@ -313,3 +313,69 @@ func exists(path string) bool {
 	_, err := os.Stat(path)
 	return err == nil
 }
+
+// TestWatchImports: only what a program has loaded restarts it, be it Node or Python.
+func TestWatchImports(t *testing.T) {
+	t.Parallel()
+	h := newHome(t)
+	h.write("loaded.js", "", 0o600)
+	h.write("other.js", "", 0o600)
+	h.write("app.js", `require("./loaded.js"); setInterval(() => {}, 1000)`, 0o600)
+	h.write("loaded.py", "", 0o600)
+	h.write("other.py", "", 0o600)
+	h.write("app.py", "import loaded, time\ntime.sleep(1000)\n", 0o600)
+	h.must("start", "app.js", "--name", "js", "--watch=imports")
+	h.must("start", "app.py", "--name", "py", "--watch=imports", "--kill-timeout", "500")
+	for name, ext := range map[string]string{"js": ".js", "py": ".py"} {
+		h.until("gpm knows what "+name+" has loaded", hang, func() bool { return strings.Contains(h.must("watch", name), filepath.Join(h.cwd, "loaded"+ext)) })
+		h.write("other"+ext, "\n", 0o600)
+		h.write("loaded"+ext, "\n", 0o600)
+		h.until("a change restarts "+name, hang, func() bool { return h.restartsFor(name, "watch: loaded"+ext+" changed") == 1 })
+		if n := h.restartsFor(name, "watch: other"); n != 0 {
+			t.Errorf("%s: %d restarts for a file that it has not loaded", name, n)
+		}
+	}
+}
+
+// TestWatchReloadsACluster: no request fails while its files change, and what does not come up is not put in place.
+func TestWatchReloadsACluster(t *testing.T) {
+	t.Parallel()
+	h := newHome(t)
+	port := freePort(t)
+	text := `require("http").createServer((q, r) => r.end("%")).listen(` + port + `)`
+	h.write("app.js", strings.Replace(text, "%", "one", 1), 0o600)
+	h.must("start", "app.js", "-i", "2", "--watch", "--kill-timeout", "2000")
+	h.until("it serves", hang, func() bool { return get(t.Context(), port) == nil })
+	h.until("it is watched", hang, func() bool { return strings.Contains(h.must("watch", "app"), "is watched") })
+	stop, failed := make(chan struct{}), make(chan error, 1)
+	go func() {
+		for {
+			select {
+			case <-stop:
+				failed <- nil
+				return
+			default:
+			}
+			if err := get(t.Context(), port); err != nil {
+				failed <- err
+				return
+			}
+		}
+	}()
+	h.write("app.js", strings.Replace(text, "%", "two", 1), 0o600)
+	replaced := func() bool {
+		for _, st := range h.instances("app") {
+			if st.Restarts == 0 || st.State != app.Online {
+				return false
+			}
+		}
+		return true
+	}
+	h.until("both workers are new", 2*hang, replaced)
+	h.write("app.js", "throw new Error('broken')", 0o600)
+	h.until("the broken one is given up", 2*hang, func() bool { return h.happened("app", app.EventReload, "the old one goes on") })
+	close(stop)
+	if err := <-failed; err != nil {
+		t.Errorf("a request failed: %v", err)
+	}
+}

@@ -306,5 +306,7 @@ func alive(pid int) bool {
 		return false
 	}
 	_, rest, _ := strings.Cut(string(b), ") ")
-	return !strings.HasPrefix(rest, "Z")
+	// Its first thread is a zombie while others still have its files and sockets.
+	threads, _ := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+	return !strings.HasPrefix(rest, "Z") || len(threads) > 1
 }

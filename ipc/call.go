@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"syscall"
 	"time"
 
 	"gpm/app"
@@ -62,6 +63,10 @@ func (c *Client) send(ctx context.Context, r call) (*http.Response, error) {
 		return nil, err
 	}
 	resp, err := c.http.Do(req)
+	if isUnread(err) {
+		c.seen.Store(true)
+		err = &notRunning{c.home}
+	}
 	if err != nil {
 		return nil, c.explain(ctx, err)
 	}
@@ -226,6 +231,12 @@ func readFailure(resp *http.Response) error {
 func garbled(err error) error {
 	return app.Errorf(app.CodeInternal, "cannot read the daemon's answer: %w", err).
 		WithHint("the command and the daemon may be of different versions")
+}
+
+// isUnread says that the daemon has died before it had read the whole request: unix(7) reports a reset when what
+// was sent was not received, else the connection just ends. So nothing was done, and the next daemon may be asked.
+func isUnread(err error) bool {
+	return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
 // explain turns what the transport says into what the user can use.

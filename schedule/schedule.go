@@ -164,6 +164,16 @@ func (r *Runner) List() []Status {
 	return out
 }
 
+// Next returns the next moment of a job; zero when there is none.
+func (r *Runner) Next(id string) time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if e := r.jobs[id]; e != nil {
+		return e.next
+	}
+	return time.Time{}
+}
+
 // now is the wall clock alone: the monotonic one does not know of jumps and sleep.
 func (r *Runner) now() time.Time { return r.opts.Now().Round(0) }
 

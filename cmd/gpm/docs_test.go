@@ -3,6 +3,7 @@ package main
 import (
 	"io"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -105,6 +106,44 @@ func TestPageNamesTheFields(t *testing.T) {
 	for name := range rows {
 		if !known[name] {
 			t.Errorf("docs/pm2.md mentions %s, which is no field", name)
+		}
+	}
+}
+
+// scripted returns the words that follow a binary's name on the lines of the e2e scripts: commands and options.
+func scripted(t *testing.T) map[string]bool {
+	t.Helper()
+	files, err := filepath.Glob("testdata/script/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no scripts: %v", err)
+	}
+	used := map[string]bool{}
+	call := regexp.MustCompile(`^(?:! |exits \d+ )?(?:gpm|pm2|pm2-runtime|pm2-docker) (.*)$`)
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(text)) {
+			if m := call.FindStringSubmatch(strings.TrimSpace(line)); m != nil {
+				for _, word := range strings.Fields(m[1]) {
+					name, _, _ := strings.Cut(strings.TrimLeft(word, "-"), "=")
+					used[name] = true
+				}
+			}
+		}
+	}
+	return used
+}
+
+// TestPageIsScripted: what docs/pm2.md says is the same or better has been seen through the built binary.
+func TestPageIsScripted(t *testing.T) {
+	used := scripted(t)
+	for _, section := range []string{"Commands", "Options of start"} {
+		for name, verdict := range pm2Rows(t, section) {
+			if verdict != "not done" && !used[name] {
+				t.Errorf("docs/pm2.md says that %s is %s, and no script runs it", name, verdict)
+			}
 		}
 	}
 }

@@ -18,6 +18,7 @@ import (
 //	gpm master --check     says whether it could take over the table at its input
 //	gpm daemon --home H    the brain; its master starts it
 //	gpm self-test …        tries itself before an update
+//	gpm service --home H   master and daemon as a Windows service
 //	gpm service-ended …    ends what a service that has ended left behind
 //	gpm exec-worker …      a worker, between fork and exec
 //	gpm exec-listen P …    a worker that is given sockets, before it becomes program P
@@ -37,6 +38,8 @@ func entry(args []string, stderr io.Writer) (code int, ok bool) {
 		return exitCode(stderr, master.CheckTable()), true
 	case args[0] == "master" && len(args) == 5 && args[1] == "--home" && args[3] == "--resume":
 		return exitCode(stderr, resumeMaster(args[2], args[4])), true
+	case args[0] == "service" && home != "":
+		return exitCode(stderr, runService(home)), true
 	case args[0] == "service-ended" && home != "":
 		return exitCode(stderr, serviceEnded(home)), true
 	case args[0] == "master" && home != "":

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,6 +31,11 @@ type option struct {
 
 // options is everything that start and restart can set.
 func options() []option {
+	return slices.Concat(programOptions(), careOptions(), policyOptions())
+}
+
+// programOptions say what runs, and as what.
+func programOptions() []option {
 	type S = *app.Spec
 	return []option{
 		{"name", "n", "name", "name of the app", "name", text(func(s S) *string { return &s.Name })},
@@ -71,12 +77,19 @@ func options() []option {
 		{"cpu", "", "list", "CPUs to run on: 0,2-3", "cpus", cpus},
 		{"cpu-affinity", "", "how", "spread pins instances to one CPU each, in turn", "cpu_affinity", affinity},
 		{"oom-score-adj", "", "n", "choice of the out-of-memory killer, -1000 (never) to 1000", "oom_score_adj", oomScore},
+	}
+}
+
+// careOptions say how its instances work together, and how it is looked after.
+func careOptions() []option {
+	type S = *app.Spec
+	return []option{
 		{"listen", "", "address", "give the process this socket by LISTEN_FDS: tcp://:3000, unix:///path, udp://:53 (repeatable)", "listen", list(func(s S) *[]string { return &s.Listen })},
 		{"sticky", "", "by", "ip keeps the connections of a client with one worker", "sticky", sticky},
 		{"shared-socket", "", "", "one listening socket for all workers", "shared_socket", toggle(func(s S) *bool { return &s.SharedSocket })},
 		{"shutdown-with-message", "", "", "ask it to stop by the message \"shutdown\" instead of a signal", "shutdown_with_message", toggle(func(s S) *bool { return &s.ShutdownWithMessage })},
 		{"no-agent", "", "", "preload nothing into Node", "no_agent", toggle(func(s S) *bool { return &s.NoAgent })},
-		{"watch", "", "[=paths]", "restart it when a file below its directory, or these paths, changes (repeatable)", "watch", watchPaths},
+		{"watch", "", "[=paths]", "restart it when a file below its directory, or these paths, changes (repeatable); imports: what it has loaded", "watch", watchPaths},
 		{"ignore-watch", "", "pattern", "what the watch leaves out, as in .gitignore (repeatable)", "ignore_watch", list(func(s S) *[]string { return &s.IgnoreWatch })},
 		{"ext", "", "extensions", "of what is watched, only files with these extensions: js,ts", "ignore_watch", extensions},
 		{"watch-delay", "", "time", "how long files must be quiet before the restart", "watch_delay", duration(func(s S) *time.Duration { return &s.WatchDelay })},
@@ -102,6 +115,13 @@ func options() []option {
 		{"schedule-limit", "", "time", "the longest run of a job", "schedule.limit", duration(func(s S) *time.Duration { return &s.Schedule.Limit })},
 		{"timezone", "", "zone", "of its schedules, like Europe/Berlin (default the machine's)", "timezone", optionalText(func(s S) *string { return &s.Timezone })},
 		{"on", "", "event=what", "when start, exit, errored, unhealthy or limit happens, run a command or POST to a URL (repeatable)", "hooks", hook},
+	}
+}
+
+// policyOptions say when it starts and ends.
+func policyOptions() []option {
+	type S = *app.Spec
+	return []option{
 		{"no-autostart", "", "", "add it to the list, do not start it", "no_autostart", toggle(func(s S) *bool { return &s.NoAutostart })},
 		{"no-autorestart", "", "", "do not restart it when it ends", "policy.no_autorestart", toggle(func(s S) *bool { return &s.Policy.NoAutorestart })},
 		{"max-restarts", "", "n", "unstable runs in a row before it is given up (default 16)", "policy.max_restarts", number(func(s S) *int { return &s.Policy.MaxRestarts })},

@@ -57,8 +57,8 @@ func TestStartOptions(t *testing.T) {
 		"-i -1000":                             {"instances", func(s *app.Spec) { s.Instances = 1 }},
 		"-i -1":                                {"instances", func(s *app.Spec) { s.Instances = max(1, runtime.NumCPU()-1) }},
 		"-x":                                   {"exec_mode", func(s *app.Spec) { s.ExecMode = app.Fork }},
-		"--env A=1 --env B=x=y --env A=2":      {"env", func(s *app.Spec) { s.Env["A"], s.Env["B"] = "2", "x=y" }},
-		"--env PATH=":                          {"env", func(s *app.Spec) { s.Env["PATH"] = "" }},
+		"--env A=1 --env B=x=y --env A=2":      {"env", func(s *app.Spec) { s.Env["A"], s.Env["B"], s.EnvOver = "2", "x=y", []string{"A", "B", "A"} }},
+		"--env PATH=":                          {"env", func(s *app.Spec) { s.Env["PATH"], s.EnvOver = "", []string{"PATH"} }},
 		"--filter-env AWS --filter-env X":      {"filter_env", func(s *app.Spec) { s.FilterEnv = []string{"AWS", "X"} }},
 		"-o out.log -e /dev/null": {"error_file out_file", func(s *app.Spec) {
 			s.OutFile, s.ErrorFile = filepath.Join(here, "out.log"), "/dev/null"
@@ -79,7 +79,10 @@ func TestStartOptions(t *testing.T) {
 		"--watch --ignore-watch *.tmp --watch-delay 1s": {"ignore_watch watch watch_delay", func(s *app.Spec) {
 			s.Watch, s.IgnoreWatch, s.WatchDelay = []string{"."}, []string{"*.tmp"}, time.Second
 		}},
-		"--watch=src,/lib --watch=x":     {"watch", func(s *app.Spec) { s.Watch = []string{filepath.Join(here, "src"), "/lib", filepath.Join(here, "x")} }},
+		"--watch=src,/lib --watch=x": {"watch", func(s *app.Spec) { s.Watch = []string{filepath.Join(here, "src"), "/lib", filepath.Join(here, "x")} }},
+		"--ext js,.ts": {"ignore_watch", func(s *app.Spec) {
+			s.IgnoreWatch = []string{"*", "!*/", "!*.js", "!*.ts", ".*", "node_modules/"}
+		}},
 		"--watch=false":                  {"watch", func(*app.Spec) {}},
 		"--cron @daily":                  {"cron_restart", func(s *app.Spec) { s.CronRestart = "@daily" }},
 		"-c 0":                           {"cron_restart", func(s *app.Spec) { s.CronRestart = "0" }},
@@ -210,7 +213,7 @@ func TestRestartOptions(t *testing.T) {
 		"web --update-env": {
 			Selectors: []string{"web"}, UpdateEnv: true, Spec: &app.Spec{Env: map[string]string{"PATH": "/bin"}}, Set: app.Fields{"env": true},
 		},
-		"web --env A=1": {Selectors: []string{"web"}, UpdateEnv: true, Spec: &app.Spec{Env: map[string]string{"A": "1"}}, Set: app.Fields{"env": true}},
+		"web --env A=1": {Selectors: []string{"web"}, UpdateEnv: true, Spec: &app.Spec{Env: map[string]string{"A": "1"}, EnvOver: []string{"A"}}, Set: app.Fields{"env": true}},
 	} {
 		want.Action = app.ActionRestart
 		got, err := parseRestart(strings.Fields(line)...)

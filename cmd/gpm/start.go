@@ -17,6 +17,7 @@ type startOptions struct {
 	updateEnv bool
 	attach    bool
 	noDaemon  bool
+	write     bool
 }
 
 func newStartCommand(c *cli) *cobra.Command {
@@ -49,6 +50,7 @@ is ecosystem.config.js.`,
 	addIgnored(cmd)
 	cmd.Flags().BoolVar(&o.attach, "attach", false, "then show the output, until interrupted")
 	cmd.Flags().BoolVar(&o.noDaemon, "no-daemon", false, "stay in the foreground, as gpm runtime does")
+	cmd.Flags().BoolVarP(&o.write, "write", "w", false, "write the settings as NAME-pm2.json, which start reads")
 	cmd.Flags().BoolVarP(&o.force, "force", "f", false, "start a second copy of a script that runs already")
 	cmd.Flags().BoolVarP(&o.updateEnv, "update-env", "a", false, "an app that exists takes this environment")
 	return cmd
@@ -90,7 +92,11 @@ func (c *cli) startTargets(ctx context.Context, targets []string, o startOptions
 	if err != nil {
 		return err
 	}
-	return c.finish(ctx, client, c.followTo(client.Start(ctx, req), (*progress).sayDone))
+	err = c.followTo(client.Start(ctx, req), (*progress).sayDone)
+	if o.write && err == nil {
+		err = c.writeFiles(ctx, client, o.settings)
+	}
+	return c.finish(ctx, client, err)
 }
 
 // addDefaults names the defaults of new apps where they are not gpm's.

@@ -139,7 +139,7 @@ func (c *cli) plan(ctx context.Context, cmd *cobra.Command, args []string, o sta
 		OfUser: o.userUnit, AsPM2: c.role == asPM2, WaitIP: o.waitIP, Harden: o.harden, Stop: longestStop(ctx, home),
 	}
 	if s.Name == "" {
-		s.Name = strings.ToLower(string(c.role)) + "-" + who.Username
+		s.Name = strings.ToLower(string(c.role)) + "-" + who.Username[strings.LastIndex(who.Username, `\`)+1:] // Windows puts the domain before
 	}
 	platform := boot.Detect(hasTool)
 	if len(args) > 0 {

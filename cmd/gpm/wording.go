@@ -19,10 +19,10 @@ var spoken = []struct{ ours, theirs string }{
 	{`^cannot read (.*): it does not exist$`, "File $1 not found"},
 	{`^cannot read ([^:]*)(:\d.*)$`, "File $1 malformated$2"},
 	{`^cannot start: .* there is no ecosystem.config.js here$`, "File ecosystem.config.js not found"},
-	{`^cannot start "(.*)": there is no such file in (.*), and no such program on PATH$`, "Script not found: $2/$1"},
-	{`^cannot start .*: the file "(.*)" does not exist$`, "Script not found: $1"},
+	{`^(\S+:\d+:\d+: )?cannot start "(.*)": there is no such file in (.*), and no such program on PATH$`, "${1}Script not found: $3/$2"},
+	{`^(\S+:\d+:\d+: )?cannot start .*: the file "(.*)" does not exist$`, "${1}Script not found: $2"},
 	{`^cannot start "(.*)": the script is running already as (.*)$`, "Script already launched, add -f option to force re-execution: $1 is $2"},
-	{`^cannot start (.*): its interpreter "(.*)" is not on PATH$`, "Interpreter $2 is NOT AVAILABLE in PATH, and $1 needs it"},
+	{`^(\S+:\d+:\d+: )?cannot start (.*): its interpreter "(.*)" is not on PATH$`, "${1}Interpreter $3 is NOT AVAILABLE in PATH, and $2 needs it"},
 	{`^cannot trigger .*: no process has announced this action$`, "Not any process has received a command (offline or unexistent)"},
 }
 
