@@ -162,8 +162,10 @@ func (c *cli) giveBack(ctx context.Context, client *ipc.Client, s *pm2Source, m 
 	if _, printed := errors.AsType[reported](why); printed {
 		why = errors.New("see above")
 	}
-	for range client.Do(ctx, app.ActionRequest{Action: app.ActionDelete, Selectors: []string{m.Spec.Name}}) {
-		continue // it may not be there
+	for _, err := range client.Do(ctx, app.ActionRequest{Action: app.ActionDelete, Selectors: []string{m.Spec.Name}}) {
+		if err != nil {
+			break // it is not there, or cannot be reached: pm2's copy is what counts now
+		}
 	}
 	if err := s.restore(ctx, m); err != nil {
 		return app.Errorf(app.CodeInternal, "cannot move %q (%w), and pm2 does not start it again: %w", m.Spec.Name, why, err).WithHint("pm2 start %s", m.Spec.Name)
