@@ -1,7 +1,7 @@
 # demo and build need Go alone. check and test install node, python3 and a C
 # compiler (race detector) from Debian where they are missing; bench needs npm, and wrk for clusters.
 
-.PHONY: demo build test check fmt vet lint deadcode licences race fuzz chaos bench arm64 windows projects deps clean
+.PHONY: demo build test logs-proof check fmt vet lint deadcode licences race fuzz chaos bench arm64 windows projects deps clean
 
 # A clone that belongs to somebody else makes git fail, and stamping with it.
 export GOFLAGS := $(GOFLAGS) -buildvcs=false
@@ -27,6 +27,12 @@ build:
 
 test: deps
 	go test -count=1 -timeout=10m ./...
+
+# The long forms of what test shows about logs: 10 million lines, 50 kills, a minute of 100 apps, a line of 1 GB.
+logs-proof: deps
+	GPM_LOGS_PROOF=1 go test -count=1 -v -timeout=60m -run='$(LOGS_PROOF)' ./e2e
+
+LOGS_PROOF := TestRotationUnderKill|TestLogsOutliveTheDaemon|TestLastLines|TestManyPrinters|TestFullLogDisk|TestLogDirectoryRemoved|TestEndlessLine|TestSlowLogReader
 
 check: fmt vet lint deadcode licences race
 

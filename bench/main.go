@@ -30,6 +30,7 @@ import (
 // size is how much of everything is measured.
 type size struct {
 	apps, many int           // apps of both managers; those of gpm alone on top
+	lines      int           // of 100 bytes, printed by one app at full speed
 	runs       int           // repetitions of a timed command, and apps crashed
 	idle       time.Duration // how long idle CPU is watched
 	settle     time.Duration // between a change and looking at memory
@@ -38,27 +39,48 @@ type size struct {
 }
 
 var (
-	whole = size{apps: 100, many: 4900, runs: 20, idle: 20 * time.Second, settle: 3 * time.Second, rounds: 6, channels: 1000}
-	quick = size{apps: 20, many: 300, runs: 5, idle: 3 * time.Second, settle: time.Second, rounds: 2, channels: 100}
+	whole = size{apps: 100, many: 4900, lines: 10_000_000, runs: 20, idle: 20 * time.Second, settle: 3 * time.Second, rounds: 6, channels: 1000}
+	quick = size{apps: 20, many: 300, lines: 1_000_000, runs: 5, idle: 3 * time.Second, settle: time.Second, rounds: 2, channels: 100}
 )
 
 func main() {
 	short := flag.Bool("quick", false, "fewer apps and repetitions")
 	cluster := flag.Bool("cluster", false, "only what compares clusters")
+	onlyLogs := flag.Bool("logs", false, "only what is about logs")
+	lines := flag.Int("flood", 0, "be the app that prints so many lines")
+	rate := flag.Int("paced", 0, "be the app that prints so many lines a second")
 	flag.Parse()
 	s := whole
 	if *short {
 		s = quick
 	}
-	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer cancel()
-	if err := run(ctx, s, *cluster); err != nil {
+	var err error
+	switch {
+	case *lines > 0:
+		err = flood(*lines, flag.Arg(0))
+	case *rate > 0:
+		err = paced(*rate)
+	case *cluster:
+		err = bench(s, measureClusters)
+	case *onlyLogs:
+		err = bench(s, measureLogs)
+	default:
+		err = bench(s, measureAll)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, s size, cluster bool) (err error) {
+// bench fills a report by one of the functions below, until it is interrupted.
+func bench(s size, measure func(ctx context.Context, r *report, gpm, pm2 *manager) error) error {
+	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer cancel()
+	return run(ctx, s, measure)
+}
+
+func run(ctx context.Context, s size, measure func(ctx context.Context, r *report, gpm, pm2 *manager) error) (err error) {
 	dir, err := os.MkdirTemp("", "gpm-bench")
 	if err != nil {
 		return err
@@ -76,10 +98,6 @@ func run(ctx context.Context, s size, cluster bool) (err error) {
 	defer func() { err = errors.Join(err, gpm.end(), pm2.end()) }()
 
 	r := &report{size: s}
-	measure := measureAll
-	if cluster {
-		measure = measureClusters
-	}
 	if err := measure(ctx, r, gpm, pm2); err != nil {
 		return err
 	}
@@ -101,11 +119,33 @@ func measureClusters(ctx context.Context, r *report, gpm, pm2 *manager) error {
 	return measureChannels(ctx, r, gpm)
 }
 
+// measureLogs is the part of it that is about logs.
+func measureLogs(ctx context.Context, r *report, gpm, pm2 *manager) error {
+	for _, m := range []*manager{gpm, pm2} {
+		if _, _, err := m.run(ctx, "list"); err != nil { // starts the daemon
+			return err
+		}
+	}
+	if err := measureFloods(ctx, r, gpm, pm2); err != nil {
+		return err
+	}
+	if err := pm2.end(); err != nil {
+		return err
+	}
+	return measurePaced(ctx, r, gpm)
+}
+
 func measureAll(ctx context.Context, r *report, gpm, pm2 *manager) error {
 	if err := measureBoth(ctx, r, gpm, pm2); err != nil {
 		return err
 	}
+	if err := measureFloods(ctx, r, gpm, pm2); err != nil {
+		return err
+	}
 	if err := pm2.end(); err != nil { // the rest needs the machine to itself
+		return err
+	}
+	if err := measurePaced(ctx, r, gpm); err != nil {
 		return err
 	}
 	if err := measureMany(ctx, r, gpm); err != nil {

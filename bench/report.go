@@ -18,7 +18,7 @@ type report struct {
 	rows []row
 }
 
-// row is one line: figures are gpm's and, where there is one, pm2's.
+// row is one line: figures are gpm's and, where there are any, pm2's and supervisord's.
 type row struct {
 	what, unit string
 	figures    []float64
@@ -55,9 +55,20 @@ func (r *report) addLeast(what string, figures []float64, target string, least f
 	}
 }
 
+// addRatio notes how many times gpm is as fast as something else.
+func (r *report) addRatio(what string, ratio, least float64) {
+	line := row{what: what, unit: "×", figures: []float64{ratio}, target: fmt.Sprintf("≥ %.1f ×", least), met: "missed"}
+	if ratio >= least {
+		line.met = "met"
+	}
+	r.rows = append(r.rows, line)
+}
+
 // addRate notes a figure of which more is better.
-func (r *report) addRate(what string, figures []float64) {
-	line := row{what: what, unit: "/s", figures: figures}
+func (r *report) addRate(what string, figures []float64) { r.addMore(what, "/s", figures) }
+
+func (r *report) addMore(what, unit string, figures []float64) {
+	line := row{what: what, unit: unit, figures: figures}
 	if len(figures) > 1 && figures[1] > 0 {
 		line.better = figures[0] / figures[1]
 	}
@@ -67,16 +78,19 @@ func (r *report) addRate(what string, figures []float64) {
 func (r *report) print(w io.Writer) {
 	load, _ := os.ReadFile("/proc/loadavg")
 	fmt.Fprintf(w, "%d cores, %s, load average %s\n\n", runtime.NumCPU(), runtime.Version(), strings.Fields(string(load) + " ?")[0])
-	fmt.Fprintln(w, "| | gpm | pm2 | times better | target | |\n|---|--:|--:|--:|--:|---|")
+	fmt.Fprintln(w, "| | gpm | pm2 | supervisord | times better than pm2 | target | |\n|---|--:|--:|--:|--:|--:|---|")
 	for _, row := range r.rows {
-		pm2, better := "–", "–"
+		pm2, third, better := "–", "–", "–"
 		if len(row.figures) > 1 {
 			pm2 = figure(row.figures[1], row.unit)
+		}
+		if len(row.figures) > 2 {
+			third = figure(row.figures[2], row.unit)
 		}
 		if row.better > 0 {
 			better = fmt.Sprintf("%.1f", row.better)
 		}
-		fmt.Fprintf(w, "| %s | %s | %s | %s | %s | %s |\n", row.what, figure(row.figures[0], row.unit), pm2, better, row.target, row.met)
+		fmt.Fprintf(w, "| %s | %s | %s | %s | %s | %s | %s |\n", row.what, figure(row.figures[0], row.unit), pm2, third, better, row.target, row.met)
 	}
 }
 

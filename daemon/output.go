@@ -47,16 +47,13 @@ func (l *launcher) output(spec app.Spec, seq uint64, s master.Spawned) (out, err
 func checkLogs(home string, spec app.Spec) error {
 	out, err := launch.LogPaths(home, spec, 0)
 	for _, path := range []string{out, err, launch.CombinedLogPath(home, spec, 0)} {
-		info, statErr := os.Stat(path)
-		if path == "" || statErr != nil || info.Mode().IsRegular() {
-			continue // one that is missing is made
+		if path == "" {
+			continue
 		}
-		what := "is not a regular file"
-		if info.IsDir() {
-			what = "is a directory"
+		if err := logs.Check(path); err != nil {
+			return app.Errorf(app.CodeInvalid, "cannot start %q: its log file %q cannot be written: %w", spec.Name, path, err).
+				WithHint("name a file that gpm may write, or /dev/null for none")
 		}
-		return app.Errorf(app.CodeInvalid, "cannot start %q: its log file %q %s", spec.Name, path, what).
-			WithHint("name a file, or /dev/null for none")
 	}
 	return nil
 }

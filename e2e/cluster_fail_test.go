@@ -25,13 +25,14 @@ var broken = map[string]struct{ code, words string }{
 	"listens elsewhere":   {strings.Replace(webApp, "Number(process.env.PORT)", "0", 1), "does not listen"},
 	"hangs at its start":  {`for (;;);`, "does not listen"},
 	"is no script at all": {`const const const`, "exit code 1"},
+	"is not healthy":      {strings.Replace(webApp, "(req, res) => {", "(req, res) => { if (req.url === '/health') { res.statusCode = 500; return res.end() }", 1), "500"},
 }
 
 // TestClusterBrokenVersion: a reload to what does not work changes nothing for the clients.
 func TestClusterBrokenVersion(t *testing.T) {
 	needNode(t)
 	h := newHome(t)
-	port := h.startWeb(2, "--listen-timeout", "2s", "--kill-timeout", "1s")
+	port := h.startWeb(2, "--listen-timeout", "2s", "--kill-timeout", "1s", "--health-http", "/health")
 	tr := startTraffic(port)
 	before := pidsOf(h.instances("web"))
 	for name, b := range broken {

@@ -58,7 +58,7 @@ func TestLogsOutliveTheDaemon(t *testing.T) {
 		next++
 		return next%3000 == 0
 	}
-	for range 3 {
+	for range scaled(3, 30) {
 		f.until(t, "many lines", check)
 		kill(t, h.daemon().PID)
 	}

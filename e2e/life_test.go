@@ -170,7 +170,7 @@ type follower struct {
 
 func (h *home) follow(args ...string) *follower {
 	h.t.Helper()
-	ctx, cancel := context.WithTimeout(h.t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(h.t.Context(), time.Duration(scaled(2, 20))*time.Minute) // bounds a hang
 	like := h.command(args...)
 	cmd := exec.CommandContext(ctx, like.Path, args...)
 	cmd.Dir, cmd.Env = like.Dir, like.Env

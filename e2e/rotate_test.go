@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"compress/gzip"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -58,20 +59,21 @@ func TestRotationUnderKill(t *testing.T) {
 	for name, options := range map[string][]string{"raw": nil, "stamped": {"--log-date-format", "YYYY"}} {
 		t.Run(name, func(t *testing.T) {
 			h := newHome(t)
-			args := append([]string{"start", progBin, "--name", "flood", "--no-autorestart", "--log-max-size", "2M", "--log-keep", "100"}, options...)
-			h.must(append(args, "--", "printer", "1000000", "0")...)
-			for range 5 {
+			args := append([]string{"start", progBin, "--name", "flood", "--no-autorestart", "--log-max-size", fmt.Sprint(scaled(2, 10), "M"), "--log-keep", "100"}, options...)
+			n := scaled(1_000_000, 10_000_000)
+			h.must(append(args, "--", "printer", fmt.Sprint(n), "0")...)
+			for range scaled(5, 50) {
 				settle(t, 200*time.Millisecond)
 				kill(t, h.daemon().PID)
 			}
-			h.until("it has printed everything", hang, func() bool { return h.status("flood").State == app.Stopped })
+			h.until("it has printed everything", hang+time.Duration(n)*20*time.Microsecond, func() bool { return h.status("flood").State == app.Stopped })
 			prefix := "out "
 			if name == "stamped" {
 				prefix = time.Now().Format("2006") + ": out "
 			}
 			checkNumbered(t, h.allLines("flood-out"), prefix)
-			if n := len(lines(h.allLines("flood-error"))); n != 1000000 {
-				t.Errorf("%d lines of stderr", n)
+			if got := len(lines(h.allLines("flood-error"))); got != n {
+				t.Errorf("%d lines of stderr", got)
 			}
 		})
 	}

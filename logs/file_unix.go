@@ -49,6 +49,9 @@ func createLog(path string, flags int) (*os.File, error) {
 	return f, err
 }
 
+// nonblock lets a FIFO be recognised instead of waited for.
+const nonblock = syscall.O_NONBLOCK
+
 func checkRegular(f *os.File) error {
 	st, err := f.Stat()
 	if err != nil {

@@ -2,7 +2,6 @@ package logs
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 
@@ -22,10 +21,20 @@ func openLog(path string, _ *Owner) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if st, err := f.Stat(); err != nil || !st.Mode().IsRegular() {
-		return nil, errors.Join(fmt.Errorf("it is not a regular file"), err, f.Close())
+	if err := checkRegular(f); err != nil {
+		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil
+}
+
+// nonblock: there are no FIFOs among the files here.
+const nonblock = 0
+
+func checkRegular(f *os.File) error {
+	if st, err := f.Stat(); err != nil || !st.Mode().IsRegular() {
+		return errors.Join(errors.New("it is not a regular file"), err)
+	}
+	return nil
 }
 
 // statPath opens the file: its identity is only told by a handle.

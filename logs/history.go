@@ -29,7 +29,7 @@ func (r *reader) history(ctx context.Context) bool {
 			r.stopped = !r.head(f, !shown)
 		}
 		if err == nil && f.src != nil && (r.query.Lines != 0 || f.source.From != "") {
-			p := &feed{reader: r, followed: f, place: i, share: max(readBlock, maxLast/4) / len(r.all)}
+			p := &feed{reader: r, followed: f, place: i, share: readAhead / len(r.all)}
 			if r.query.filtered() && r.query.Lines > 0 && f.source.From == "" {
 				p.ring = &lastRing{max: r.query.Lines, bound: maxLast / len(r.all)}
 			}
@@ -55,6 +55,12 @@ func (r *reader) history(ctx context.Context) bool {
 	}
 	return !r.stopped && ctx.Err() == nil
 }
+
+// readAhead is what all logs together may have read ahead, in bytes, and lineCost what a line costs besides its text.
+const (
+	readAhead = 1 << 20
+	lineCost  = 256
+)
 
 // feed is the history of one log, as far as it is read ahead.
 type feed struct {
@@ -128,7 +134,7 @@ func (p *feed) gather() func(Line) bool {
 			p.ring.add(out)
 		default:
 			p.lines = append(p.lines, out)
-			size += len(out.Text)
+			size += len(out.Text) + lineCost
 		}
 		return size < p.share && !p.over
 	}
@@ -257,9 +263,9 @@ type lastRing struct {
 
 func (r *lastRing) add(l app.LogLine) {
 	r.lines = append(r.lines, l)
-	r.bytes += len(l.Text)
+	r.bytes += len(l.Text) + lineCost
 	for len(r.lines) > r.max || r.bytes > r.bound && len(r.lines) > 1 {
-		r.bytes -= len(r.lines[0].Text)
+		r.bytes -= len(r.lines[0].Text) + lineCost
 		r.lines[0] = app.LogLine{}
 		r.lines = r.lines[1:]
 	}

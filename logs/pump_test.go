@@ -282,3 +282,21 @@ func TestSpansAreBounded(t *testing.T) {
 		t.Errorf("%d spans, last %v", len(spans), spans[len(spans)-1])
 	}
 }
+
+// TestCheck says what can be a log file, and leaves nothing behind.
+func TestCheck(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file")
+	writeFile(t, file, "text")
+	for path, ok := range map[string]bool{
+		file: true, filepath.Join(dir, "new"): true, filepath.Join(dir, "a/b/new"): true,
+		dir: false, filepath.Join(file, "x"): false, filepath.Join(file, "a/b/x"): false,
+	} {
+		if err := Check(path); (err == nil) != ok {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 1 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}

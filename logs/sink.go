@@ -312,6 +312,35 @@ func checkTarget(t Target) error {
 		WithHint("name a regular file that gpm may write, or /dev/null")
 }
 
+// Check says whether a file could be a log file, without making it. A full disk is no reason against it.
+func Check(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR|nonblock, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = checkDirectory(filepath.Dir(path))
+	} else if err == nil {
+		err = errors.Join(checkRegular(f), f.Close())
+	}
+	switch {
+	case err == nil || passing(err):
+		return nil
+	case errors.Is(err, syscall.EISDIR):
+		return errors.New("it is a directory, not a regular file")
+	}
+	return plainCause(err)
+}
+
+// checkDirectory says whether files can be made in a directory that may have to be made itself.
+func checkDirectory(dir string) error {
+	f, err := os.CreateTemp(dir, ".gpm-*")
+	if _, missing := os.Lstat(dir); err != nil && missing != nil && filepath.Dir(dir) != dir {
+		return checkDirectory(filepath.Dir(dir))
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
+}
+
 // passing says that an error comes from a shortage and not from the path.
 func passing(err error) bool {
 	for _, e := range []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EMFILE, syscall.ENFILE, syscall.EIO, syscall.ENOMEM} {

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -76,7 +77,9 @@ func logsFunc(c *cli, ctx context.Context, args []string, o logsOptions) error {
 	}
 	ctx, stop := c.whileRead(ctx)
 	defer stop()
-	p := &logPrinter{out: &lineWriter{w: c.out}, err: &lineWriter{w: c.err}, paint: c.paint(), terminal: c.screen.terminal, options: o}
+	outs, errs := &lazyWriter{w: c.out}, &lazyWriter{w: c.err}
+	defer func() { _ = errors.Join(outs.flush(), errs.flush()) }() // a reader that is gone has enough
+	p := &logPrinter{out: &lineWriter{w: outs}, err: &lineWriter{w: errs}, turn: turnTo(outs, errs), paint: c.paint(), terminal: c.screen.terminal, options: o}
 	if !o.raw && !o.json && !o.format && !c.silent {
 		p.title(args)
 	}
@@ -126,10 +129,27 @@ func readTime(option, s string, now time.Time) (time.Time, error) {
 // logPrinter prints lines in pm2's form: id|name | text.
 type logPrinter struct {
 	out, err *lineWriter
+	turn     func(app.LogStream) // before a line for another stream; nil = writes are not collected
 	paint    painter
 	terminal bool
 	options  logsOptions
 	padding  int // the longest name so far
+}
+
+// turnTo writes what waits for one stream before a line goes to the other, so that they stay in order where both
+// end on one screen.
+func turnTo(outs, errs *lazyWriter) func(app.LogStream) {
+	last := outs
+	return func(s app.LogStream) {
+		next := outs
+		if s == app.Stderr {
+			next = errs
+		}
+		if next != last {
+			_ = last.flush() // whoever writes next is told
+		}
+		last = next
+	}
 }
 
 func (p *logPrinter) title(args []string) {
@@ -164,6 +184,9 @@ func (p *logPrinter) raw(l app.LogLine) {
 		return
 	}
 	to := io.Writer(p.out)
+	if p.turn != nil {
+		p.turn(l.Stream)
+	}
 	if l.Stream == app.Stderr {
 		to = p.err
 	}

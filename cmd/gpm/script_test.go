@@ -159,7 +159,12 @@ func cmdFetch(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: [!] fetch url")
 	}
 	client := http.Client{Timeout: scriptLimit, Transport: &http.Transport{DisableKeepAlives: true}}
+	ctx, cancel := context.WithTimeout(context.Background(), scriptLimit)
+	defer cancel()
 	resp, err := client.Get(args[0])
+	for err != nil && !neg && pause(ctx) == nil { // online is not yet listening
+		resp, err = client.Get(args[0])
+	}
 	if err != nil {
 		if !neg {
 			ts.Fatalf("%v", err)
