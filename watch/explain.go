@@ -9,14 +9,20 @@ import (
 	"gpm/app"
 )
 
-// What an explanation consists of, in the vocabulary of all.
-type (
-	Mode        = app.WatchMode
-	Explanation = app.WatchExplanation
-	Source      = app.WatchSource
-	Ignored     = app.WatchIgnored
-	Change      = app.WatchChange
-)
+// Mode is how a source is watched.
+type Mode = app.WatchMode
+
+// Explanation answers why an app was restarted, or was not.
+type Explanation = app.WatchExplanation
+
+// Source is one root, or the list of single files.
+type Source = app.WatchSource
+
+// Ignored is one path that is not watched, and the rule that says so.
+type Ignored = app.WatchIgnored
+
+// Change is one burst of changes that restarts an app.
+type Change = app.WatchChange
 
 // The modes.
 const (
