@@ -98,11 +98,9 @@ func run(ctx context.Context, s size, measure func(ctx context.Context, r *repor
 	defer func() { err = errors.Join(err, gpm.end(), pm2.end()) }()
 
 	r := &report{size: s}
-	if err := measure(ctx, r, gpm, pm2); err != nil {
-		return err
-	}
-	r.print(os.Stdout)
-	return nil
+	err = measure(ctx, r, gpm, pm2)
+	r.print(os.Stdout) // what there is of it
+	return err
 }
 
 // measureClusters is the part of it that needs a cluster of Node.

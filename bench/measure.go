@@ -18,7 +18,7 @@ import (
 func measureBoth(ctx context.Context, r *report, gpm, pm2 *manager) error {
 	both := []*manager{gpm, pm2}
 	for _, step := range []func(context.Context, *report, []*manager) error{
-		measureEmpty, measureFile, measureStart, measureList, measureLoaded, measureCrashes, measureDeaths, measureWeb, measureNode,
+		measureEmpty, measureFile, measureStart, measureList, measureLoaded, measureCrashes, measureDeaths, measureWeb, measureAgent,
 	} {
 		if err := step(ctx, r, both); err != nil {
 			return err

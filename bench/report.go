@@ -75,18 +75,6 @@ func (r *report) addMore(what, unit string, figures []float64) {
 	r.rows = append(r.rows, line)
 }
 
-// addLeast notes a rate of which there should be at least so much; without a target it is for comparison.
-func (r *report) addLeast(what string, figures []float64, target string, least float64) {
-	r.addRate(what, figures)
-	line := &r.rows[len(r.rows)-1]
-	if line.target = target; target == "" {
-		return
-	}
-	if line.met = "missed"; figures[0] >= least {
-		line.met = "met"
-	}
-}
-
 func (r *report) print(w io.Writer) {
 	load, _ := os.ReadFile("/proc/loadavg")
 	fmt.Fprintf(w, "%d cores, %s, load average %s\n\n", runtime.NumCPU(), runtime.Version(), strings.Fields(string(load) + " ?")[0])

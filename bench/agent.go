@@ -11,33 +11,13 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 )
-
-// talkApp sends its manager messages as fast as Node can, and writes how many a second into the file of its argument.
-const talkApp = `
-const count = 200000
-let sent = 0, begun = process.hrtime.bigint()
-function some() {
-  for (let more = true; more && sent < count; ) more = process.send({ seq: sent++, text: 'b' }, sent === count ? done : undefined)
-  if (sent < count) setImmediate(some)
-}
-function done() {
-  const file = process.argv[2], rate = count / (Number(process.hrtime.bigint() - begun) / 1e9)
-  require('fs').writeFileSync(file + '.new', String(rate))
-  require('fs').renameSync(file + '.new', file)
-  setInterval(() => {}, 1e6)
-}
-process.on('message', () => {})
-some()
-`
 
 // serveApp answers requests, and writes its port into the file of its argument.
 const serveApp = `
@@ -46,81 +26,6 @@ require('http').createServer((req, res) => res.end('ok')).listen(0, '127.0.0.1',
   require('fs').renameSync(process.argv[2] + '.new', process.argv[2])
 })
 `
-
-// measureNode fills the rows about gpm's part in Node processes.
-func measureNode(ctx context.Context, r *report, both []*manager) error {
-	return errors.Join(measureMessages(ctx, r, both), measureAgent(ctx, r, both[0]))
-}
-
-// measureMessages compares the managers with a loop that does nothing but read: more than that Node cannot send.
-func measureMessages(ctx context.Context, r *report, both []*manager) error {
-	rates, most := make([][]float64, len(both)), []float64(nil)
-	for run := range max(3, r.runs/4) {
-		progress("messages, run %d", run+1)
-		for i, m := range both {
-			rate, err := m.talk(ctx, run)
-			if err != nil {
-				return err
-			}
-			rates[i] = append(rates[i], rate)
-		}
-		rate, err := rawTalk(ctx, filepath.Join(both[0].scripts, fmt.Sprintf("raw-%d", run)))
-		if err != nil {
-			return err
-		}
-		most = append(most, rate)
-	}
-	r.addLeast("messages from one Node process", medians(rates), "≥ 200,000 /s", 200_000)
-	r.addLeast("the same, into a loop that only reads", []float64{median(most)}, "", 0)
-	return nil
-}
-
-// talk runs the talking app once.
-func (m *manager) talk(ctx context.Context, run int) (float64, error) {
-	out, name := filepath.Join(m.scripts, fmt.Sprintf("talk-%d", run)), fmt.Sprintf("talk-%d", run)
-	script := filepath.Join(m.scripts, "talk.js")
-	if err := os.WriteFile(script, []byte(talkApp), 0o644); err != nil {
-		return 0, err
-	}
-	if _, _, err := m.run(ctx, "start", script, "--name", name, "--", out); err != nil {
-		return 0, err
-	}
-	rate, err := numberFrom(ctx, out)
-	_, _, ended := m.run(ctx, "delete", name)
-	return rate, errors.Join(err, ended)
-}
-
-// rawTalk runs the talking app with a channel that is read and thrown away.
-func rawTalk(ctx context.Context, out string) (float64, error) {
-	script := out + ".js"
-	if err := os.WriteFile(script, []byte(talkApp), 0o644); err != nil {
-		return 0, err
-	}
-	pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return 0, err
-	}
-	ours, theirs := os.NewFile(uintptr(pair[0]), "ours"), os.NewFile(uintptr(pair[1]), "theirs")
-	defer ours.Close()
-	cmd := exec.CommandContext(ctx, "node", script, out)
-	cmd.ExtraFiles = []*os.File{theirs}
-	cmd.Env = append(os.Environ(), "NODE_CHANNEL_FD=3")
-	err = errors.Join(cmd.Start(), theirs.Close())
-	if err != nil {
-		return 0, err
-	}
-	var reading sync.WaitGroup
-	reading.Go(func() { // ends with the process
-		buf := make([]byte, 64<<10)
-		for err := error(nil); err == nil; _, err = ours.Read(buf) {
-		}
-	})
-	rate, err := numberFrom(ctx, out)
-	_ = cmd.Process.Kill()
-	_ = cmd.Wait() // killed, as it should be
-	reading.Wait()
-	return rate, err
-}
 
 // numberFrom waits for a file with a number in it.
 func numberFrom(ctx context.Context, file string) (float64, error) {
@@ -143,7 +48,8 @@ const (
 // measureAgent loads two servers in turns, one with the agent, which reports meanwhile, and one without. What counts is the
 // processor time of a request, and of that the median of the differences within a turn: what else the machine does
 // changes both.
-func measureAgent(ctx context.Context, r *report, gpm *manager) error {
+func measureAgent(ctx context.Context, r *report, both []*manager) error {
+	gpm := both[0]
 	script := filepath.Join(gpm.scripts, "serve.js")
 	if err := os.WriteFile(script, []byte(serveApp), 0o644); err != nil {
 		return err
