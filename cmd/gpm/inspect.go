@@ -3,9 +3,9 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -125,7 +125,8 @@ func (p *inspector) text(s string) string {
 }
 
 func inspectKey(name string) string {
-	if regexp.MustCompile(`^[a-zA-Z_][a-zA-Z_0-9]*$`).MatchString(name) {
+	plain := name != "" && !strings.ContainsRune("0123456789", rune(name[0]))
+	if plain && strings.IndexFunc(name, func(r rune) bool { return r != '_' && (r > 'z' || !unicode.IsLetter(r) && !unicode.IsDigit(r)) }) < 0 {
 		return name
 	}
 	return inspectString(name)
