@@ -14,7 +14,8 @@ const (
 
 // lazyWriter collects what is written in quick succession. Safe for concurrent use: the timer writes too.
 type lazyWriter struct {
-	w io.Writer
+	w      io.Writer
+	failed func() // called when a write fails, for there may be no other; nil = nothing
 
 	mu    sync.Mutex // guards the rest; held during a write
 	buf   []byte
@@ -53,7 +54,9 @@ func (l *lazyWriter) write() {
 		l.timer = nil
 	}
 	if l.err == nil && len(l.buf) > 0 {
-		_, l.err = l.w.Write(l.buf)
+		if _, l.err = l.w.Write(l.buf); l.err != nil && l.failed != nil {
+			l.failed()
+		}
 	}
 	l.buf = l.buf[:0]
 }

@@ -77,7 +77,7 @@ func logsFunc(c *cli, ctx context.Context, args []string, o logsOptions) error {
 	}
 	ctx, stop := c.whileRead(ctx)
 	defer stop()
-	outs, errs := &lazyWriter{w: c.out}, &lazyWriter{w: c.err}
+	outs, errs := &lazyWriter{w: c.out, failed: stop}, &lazyWriter{w: c.err, failed: stop}
 	defer func() { _ = errors.Join(outs.flush(), errs.flush()) }() // a reader that is gone has enough
 	p := &logPrinter{out: &lineWriter{w: outs}, err: &lineWriter{w: errs}, turn: turnTo(outs, errs), paint: c.paint(), terminal: c.screen.terminal, options: o}
 	if !o.raw && !o.json && !o.format && !c.silent {

@@ -92,9 +92,13 @@ func (b *brokenPipe) Write(p []byte) (int, error) {
 // Following ends silently when the reader has enough.
 func TestLogsToABrokenPipe(t *testing.T) {
 	f := newFake(t)
-	for _, args := range [][]string{{"logs"}, {"logs", "--json"}, {"events"}} {
+	for _, c := range []struct {
+		writes int // that succeed; lines of logs share one
+		args   []string
+	}{{0, []string{"logs"}}, {0, []string{"logs", "--json"}}, {1, []string{"events"}}} {
 		var errOut bytes.Buffer
-		if code := run(t.Context(), "gpm", append([]string{"--home", f.home}, args...), &brokenPipe{n: 1}, &errOut); code != 0 || errOut.Len() > 0 {
+		args := c.args
+		if code := run(t.Context(), "gpm", append([]string{"--home", f.home}, args...), &brokenPipe{n: c.writes}, &errOut); code != 0 || errOut.Len() > 0 {
 			t.Errorf("%v: rc %d, %q", args, code, errOut.String())
 		}
 	}
