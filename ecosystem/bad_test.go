@@ -56,7 +56,7 @@ func at(lines []string, i int) string {
 func options() ecosystem.Options {
 	return ecosystem.Options{
 		Environ: map[string]string{"PATH": os.Getenv("PATH"), "HOME": "/home/me", "LANG": "C"},
-		CPUs:    4, Engine: engine.Engine{}, Strict: true, Timeout: 20 * time.Second,
+		CPUs:    4, Engine: engine.Engine{}, Strict: true, Timeout: time.Minute,
 	}
 }
 

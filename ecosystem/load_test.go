@@ -196,7 +196,7 @@ func TestDefaultsAreGpms(t *testing.T) {
 }
 
 func TestPaths(t *testing.T) {
-	f, err := read(t, "a.json", `[{script: "x", cwd: "sub", out_file: "o", pid: "/p"}, {script: "x"}]`, nil)
+	f, err := read(t, "a.json", `[{script: "x", cwd: "sub", out_file: "o", pid: "/p"}, {script: "x", name: "y"}]`, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
