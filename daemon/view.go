@@ -103,7 +103,37 @@ func (d *Daemon) getDetails(ctx context.Context, q ipc.DetailsQuery) ([]app.Deta
 	for i, in := range found {
 		out[i] = d.detail(ctx, in)
 	}
+	if q.Brief {
+		d.addBriefUsage(ctx, out)
+		return out, nil
+	}
+	for i, in := range found {
+		d.addWholeUsage(ctx, &out[i], in)
+	}
 	return out, nil
+}
+
+// addBriefUsage adds what one look at the process table tells.
+func (d *Daemon) addBriefUsage(ctx context.Context, list []app.Detail) {
+	statuses := make([]app.Status, len(list))
+	for i := range list {
+		statuses[i] = list[i].Status
+	}
+	d.addUsage(ctx, statuses, listPatience)
+	for i := range list {
+		list[i].Usage = statuses[i].Usage
+	}
+}
+
+// addWholeUsage adds all that can be found out about a process and its tree.
+func (d *Daemon) addWholeUsage(ctx context.Context, det *app.Detail, in instance) {
+	if det.PID == 0 {
+		return
+	}
+	roots := map[int][]int{det.ID: {det.PID}}
+	d.addEscaped(roots)
+	det.Usage = new(d.sampler.Detail(ctx, roots[det.ID]...))
+	addNode(det.Usage, in.app.group.Figures(ctx, figurePatience), det.ID)
 }
 
 func (d *Daemon) detail(ctx context.Context, in instance) app.Detail {
@@ -120,12 +150,6 @@ func (d *Daemon) detail(ctx context.Context, in instance) app.Detail {
 	}
 	shown := in.member.Shown(ctx)
 	det.Actions, det.Metrics, det.Traffic = shown.Actions, shown.Metrics, in.member.Traffic(ctx)
-	if st.PID != 0 {
-		roots := map[int][]int{st.ID: {st.PID}}
-		d.addEscaped(roots)
-		det.Usage = new(d.sampler.Detail(ctx, roots[st.ID]...))
-		addNode(det.Usage, in.app.group.Figures(ctx, figurePatience), st.ID)
-	}
 	return det
 }
 

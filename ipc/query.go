@@ -15,8 +15,11 @@ type ListQuery struct {
 	Node      bool // with Usage: wait a moment for what Node processes say about themselves
 }
 
-// DetailsQuery is the query of GET /v1/details: ?sel=a.
-type DetailsQuery struct{ Selectors []string }
+// DetailsQuery is the query of GET /v1/details: ?sel=a&brief=1.
+type DetailsQuery struct {
+	Selectors []string
+	Brief     bool // Usage as in a list: what takes a look at each process by itself is left out
+}
 
 // EventQuery is the query of GET /v1/events: ?since=SEQ&follow=1&last=N.
 type EventQuery struct {
@@ -48,11 +51,17 @@ func (q *ListQuery) fromQuery(r *http.Request) error {
 	return p.err
 }
 
-func (q DetailsQuery) values() url.Values { return selectors(q.Selectors) }
+func (q DetailsQuery) values() url.Values {
+	v := selectors(q.Selectors)
+	if q.Brief {
+		v.Set("brief", "1")
+	}
+	return v
+}
 
 func (q *DetailsQuery) fromQuery(r *http.Request) error {
 	p := parseParams(r)
-	*q = DetailsQuery{Selectors: p.values["sel"]}
+	*q = DetailsQuery{Selectors: p.values["sel"], Brief: p.flag("brief")}
 	return p.err
 }
 

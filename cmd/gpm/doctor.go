@@ -100,7 +100,7 @@ func ask(ctx context.Context, home string) (status app.DaemonStatus, list []app.
 	if status, err = client.Daemon(ctx); err != nil {
 		return status, nil, err
 	}
-	list, err = client.Details(ctx)
+	list, err = client.BriefDetails(ctx)
 	return status, list, err
 }
 

@@ -33,7 +33,7 @@ func newDumpCommand(c *cli, name, short string, print func(list []*pm2.Object, a
 			if err != nil {
 				return err
 			}
-			details, err := client.Details(cmd.Context())
+			details, err := client.BriefDetails(cmd.Context())
 			if err != nil {
 				return err
 			}

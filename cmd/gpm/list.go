@@ -136,7 +136,7 @@ func (c *cli) miniList(ctx context.Context, client *ipc.Client, o listOptions) e
 	if err != nil {
 		return err
 	}
-	list, err := client.Details(ctx)
+	list, err := client.BriefDetails(ctx)
 	if err != nil {
 		return err
 	}

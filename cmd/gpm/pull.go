@@ -42,7 +42,7 @@ func pullFunc(c *cli, ctx context.Context, verb, name string, move deploy.Move) 
 	if err != nil {
 		return err
 	}
-	details, err := client.Details(ctx, name)
+	details, err := client.BriefDetails(ctx, name)
 	if err != nil {
 		return err
 	}

@@ -30,7 +30,7 @@ func sendFunc(c *cli, ctx context.Context, selector, text string) error {
 	if err != nil {
 		return err
 	}
-	details, err := client.Details(ctx, selector)
+	details, err := client.BriefDetails(ctx, selector)
 	if err != nil {
 		return err
 	}

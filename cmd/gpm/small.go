@@ -57,7 +57,7 @@ func newInspectCommand(c *cli) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			details, err := client.Details(cmd.Context(), fmt.Sprint(st.ID))
+			details, err := client.BriefDetails(cmd.Context(), fmt.Sprint(st.ID))
 			if err != nil {
 				return err
 			}

@@ -205,7 +205,7 @@ func isTemporary(path string) bool {
 func longestStop(ctx context.Context, home string) time.Duration {
 	client := ipc.New(home)
 	defer client.Close()
-	list, err := client.Details(ctx)
+	list, err := client.BriefDetails(ctx)
 	if err != nil {
 		return 0
 	}

@@ -35,7 +35,7 @@ func (c *cli) writeFiles(ctx context.Context, client *ipc.Client, s *settings) e
 	if len(c.acted) == 0 {
 		return nil
 	}
-	details, err := client.Details(ctx, c.acted...)
+	details, err := client.BriefDetails(ctx, c.acted...)
 	if err != nil {
 		return err
 	}
