@@ -18,6 +18,7 @@ import (
 type backend struct {
 	d    *Daemon
 	tell func(topic string, payload *pm2.Object) // on the bus
+	hear func(context.Context)                   // returns when the bus hears the apps
 }
 
 var _ pm2.Backend = backend{}
@@ -171,6 +172,7 @@ func (b backend) SendLine(ctx context.Context, id int, text string) error {
 // name, the ones that know it are counted.
 func (b backend) Trigger(ctx context.Context, t pm2.Trigger) (int, error) {
 	n := 0
+	b.hear(ctx)
 	for _, in := range b.d.apps.instances() {
 		if t.ID >= 0 && in.member.ID != t.ID || t.ID < 0 && in.app.spec().Name != t.Name {
 			continue

@@ -31,8 +31,8 @@ func (d *Daemon) servePM2(ctx context.Context) {
 	view := pm2.View{Home: d.cfg.Home}
 	var parts sync.WaitGroup
 	defer parts.Wait()
-	b := broadcast{d: d, view: view, joined: make(chan struct{}, 1), followed: map[int]context.CancelFunc{}}
-	parts.Go(func() { (&pm2.Server{Backend: backend{d, b.send}, View: view}).Serve(ctx, rpc) })
+	b := broadcast{d: d, view: view, joined: make(chan struct{}, 1), awaited: make(chan chan struct{}), followed: map[int]context.CancelFunc{}}
+	parts.Go(func() { (&pm2.Server{Backend: backend{d, b.send, b.await}, View: view}).Serve(ctx, rpc) })
 	parts.Go(func() { b.bus.Serve(ctx, &joining{pub, b.joined}) })
 	parts.Go(func() { b.run(ctx) })
 }
@@ -79,8 +79,10 @@ type broadcast struct {
 	bus      pm2.Bus
 	view     pm2.View
 	joined   chan struct{}
-	since    uint64       // the last event that was published
-	heard    *busListener // the messages of the apps
+	awaited  chan chan struct{} // answers are about to come; closed when they will be heard
+	patience time.Time          // how long nobody need have subscribed
+	since    uint64             // the last event that was published
+	heard    *busListener       // the messages of the apps
 	active   bool
 	followed map[int]context.CancelFunc // instances whose output is followed
 	readers  sync.WaitGroup
@@ -114,13 +116,21 @@ func (b *broadcast) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-b.joined:
+			if b.subscribed(ctx) {
+				b.begin(ctx)
+			}
+		case ready := <-b.awaited:
+			b.patience = time.Now().Add(joinLimit)
 			b.begin(ctx)
+			close(ready)
 		case <-changed:
 			changed = nil
 		case m := <-messages:
-			b.message(m)
+			if b.bus.Wanted() || time.Now().Before(b.patience) && b.subscribed(ctx) {
+				b.message(m)
+			}
 		case <-tick:
-			if !b.bus.Wanted() {
+			if !b.bus.Wanted() && time.Now().After(b.patience) {
 				b.end()
 			}
 		}
@@ -134,9 +144,20 @@ const (
 	moments   = 250 * time.Millisecond
 )
 
+// await returns when what the apps say from now on reaches a client that has connected, accepted or not: pm2's
+// trigger waits for the answers of all, for ever.
+func (b *broadcast) await(ctx context.Context) {
+	ready := make(chan struct{})
+	select {
+	case b.awaited <- ready:
+		<-ready
+	case <-ctx.Done():
+	}
+}
+
 // begin publishes from now on.
 func (b *broadcast) begin(ctx context.Context) {
-	if b.active || !b.subscribed(ctx) {
+	if b.active {
 		return
 	}
 	b.active = true

@@ -106,8 +106,10 @@ func newChaos(t *testing.T) *chaos {
 	c.must("stop", "down")
 	c.must("ping")
 	c.goals = c.wanted()
-	for name, port := range c.ports {
+	for name := range c.ports {
 		c.asked[name], c.failed[name] = new(atomic.Int64), new(atomic.Int64)
+	}
+	for name, port := range c.ports {
 		c.load(name, port)
 	}
 	return c
