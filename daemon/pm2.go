@@ -170,25 +170,25 @@ func (b backend) SendLine(ctx context.Context, id int, text string) error {
 
 // Trigger implements pm2.Backend. As pm2, a process that is named by its id must know the action; of those with a
 // name, the ones that know it are counted.
-func (b backend) Trigger(ctx context.Context, t pm2.Trigger) (int, error) {
-	n := 0
-	b.hear(ctx)
+func (b backend) Trigger(ctx context.Context, t pm2.Trigger) (int, func(), error) {
+	var takers []instance
 	for _, in := range b.d.apps.instances() {
-		if t.ID >= 0 && in.member.ID != t.ID || t.ID < 0 && in.app.spec().Name != t.Name {
-			continue
+		named := in.member.ID == t.ID || t.ID < 0 && in.app.spec().Name == t.Name
+		if named && slices.Contains(in.member.Shown(ctx).Actions, t.Action) {
+			takers = append(takers, in)
 		}
-		if !slices.Contains(in.member.Shown(ctx).Actions, t.Action) {
-			continue
-		}
-		if err := in.member.Send(ctx, t.Message(in.member.ID)); err != nil {
-			return n, err
-		}
-		n++
 	}
-	if n == 0 && t.ID >= 0 {
-		return 0, app.Errorf(app.CodeNotFound, "cannot trigger %q: process %d has not announced this action", t.Action, t.ID)
+	if len(takers) == 0 && t.ID >= 0 {
+		return 0, nil, app.Errorf(app.CodeNotFound, "cannot trigger %q: process %d has not announced this action", t.Action, t.ID)
 	}
-	return n, nil
+	b.hear(ctx)
+	return len(takers), func() {
+		for _, in := range takers {
+			if err := in.member.Send(ctx, t.Message(in.member.ID)); err != nil {
+				b.d.cfg.Log.Warn("Cannot trigger", "action", t.Action, "id", in.member.ID, "err", err)
+			}
+		}
+	}, nil
 }
 
 // ReloadLogs implements pm2.Backend.

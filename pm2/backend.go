@@ -45,9 +45,9 @@ type Backend interface {
 	SendData(ctx context.Context, id int, packet json.RawMessage) error
 	// SendLine writes text to the standard input.
 	SendLine(ctx context.Context, id int, text string) error
-	// Trigger asks processes to run an action they offered; it returns how many
-	// were asked. Their answers come as axm:reply on the [Bus].
-	Trigger(ctx context.Context, t Trigger) (int, error)
+	// Trigger finds the processes that offer an action; send asks them to run it.
+	// Their answers come as axm:reply on the [Bus].
+	Trigger(ctx context.Context, t Trigger) (takers int, send func(), err error)
 
 	// ReloadLogs opens all log files anew.
 	ReloadLogs(ctx context.Context) error

@@ -168,22 +168,21 @@ func (f *fake) SendLine(_ context.Context, id int, line string) error {
 	return err
 }
 
-func (f *fake) Trigger(_ context.Context, t Trigger) (int, error) {
+func (f *fake) Trigger(_ context.Context, t Trigger) (int, func(), error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.note("trigger " + t.Action)
-	n := 0
+	var replies []*Object
 	for _, p := range f.procs {
 		if p.ID == t.ID || p.Name == t.Name {
-			n++
-			reply := AppEvent(p.Status, map[string]any{"return": "done", "action_name": t.Action}, time.Now())
-			f.apps.Go(func() { // an app answers after the daemon has
-				<-time.After(50 * time.Millisecond)
-				f.bus.Publish(TopicReply, reply)
-			})
+			replies = append(replies, AppEvent(p.Status, map[string]any{"return": "done", "action_name": t.Action}, time.Now()))
 		}
 	}
-	return n, nil
+	return len(replies), func() {
+		for _, reply := range replies {
+			f.bus.Publish(TopicReply, reply)
+		}
+	}, nil
 }
 
 func (f *fake) ReloadLogs(context.Context) error {

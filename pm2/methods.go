@@ -294,7 +294,10 @@ func trigger(ctx context.Context, s *Server, a args) ([]any, error) {
 		}
 		t.ID = id
 	}
-	n, err := s.Backend.Trigger(ctx, t)
+	n, send, err := s.Backend.Trigger(ctx, t)
+	if err == nil { // pm2's client counts the replies of the apps only when it knows how many there will be
+		later(ctx, send)
+	}
 	return []any{map[string]any{"process_count": n, "success": true}}, err
 }
 

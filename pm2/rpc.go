@@ -50,11 +50,25 @@ func (s *Server) client(ctx context.Context, c net.Conn) {
 		}
 		slots <- struct{}{}
 		calls.Go(func() {
-			if body := s.answer(ctx, m); body != nil {
+			var after []func()
+			if body := s.answer(context.WithValue(ctx, laterKey{}, &after), m); body != nil {
 				out.send(body, m[len(m)-1])
+			}
+			for _, do := range after {
+				do()
 			}
 			<-slots
 		})
+	}
+}
+
+// laterKey is the key of what a call does after it was answered.
+type laterKey struct{}
+
+// later has something done when the client has its answer: what comes of it must not arrive before.
+func later(ctx context.Context, do func()) {
+	if after, ok := ctx.Value(laterKey{}).(*[]func()); ok {
+		*after = append(*after, do)
 	}
 }
 
