@@ -7,6 +7,7 @@ import (
 	"os"
 	"runtime"
 	"strconv"
+	"time"
 
 	"gpm/app"
 )
@@ -275,6 +276,10 @@ func sendLine(ctx context.Context, s *Server, a args) ([]any, error) {
 }
 
 // trigger takes {id or name, msg, opts, uuid}.
+// triggerPause is how long the client has to take in how many processes will reply: it counts the replies, which come on
+// another socket, only from then on, and waits for ever for one that it has missed.
+const triggerPause = 100 * time.Millisecond
+
 func trigger(ctx context.Context, s *Server, a args) ([]any, error) {
 	var cmd struct {
 		ID   any             `json:"id"`
@@ -295,8 +300,14 @@ func trigger(ctx context.Context, s *Server, a args) ([]any, error) {
 		t.ID = id
 	}
 	n, send, err := s.Backend.Trigger(ctx, t)
-	if err == nil { // pm2's client counts the replies of the apps only when it knows how many there will be
-		later(ctx, send)
+	if err == nil {
+		later(ctx, func() {
+			select {
+			case <-time.After(triggerPause):
+			case <-ctx.Done():
+			}
+			send()
+		})
 	}
 	return []any{map[string]any{"process_count": n, "success": true}}, err
 }
