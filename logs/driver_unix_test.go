@@ -73,6 +73,17 @@ func TestSyslog(t *testing.T) {
 
 // TestForwarder: every line is handed on once and in order, over failures, rotations, and to the Forwarder that
 // comes after one that ended.
+// isLogged says whether a log or one of its archives holds a text.
+func isLogged(path, text string) bool {
+	files, _ := filepath.Glob(path + "*")
+	for _, name := range files {
+		if b, err := os.ReadFile(name); err == nil && strings.Contains(string(b), text) {
+			return true
+		}
+	}
+	return false
+}
+
 func TestForwarder(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "out.log")
 	writeFile(t, path, "before\n")
@@ -109,6 +120,8 @@ func TestForwarder(t *testing.T) {
 	for i := range total {
 		write(t, w, fmt.Sprintf("line %d\n", i))
 		if want = append(want, fmt.Sprint("line ", i)); i == total/2 {
+			// What is there of a line at the end is handed on as it is: this one shall be whole.
+			eventually(t, "the line is in a file", func() bool { return isLogged(path, fmt.Sprintf("line %d\n", i)) })
 			end()
 			end = begin()
 		}
