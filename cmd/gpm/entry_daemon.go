@@ -23,11 +23,17 @@ import (
 
 // runMaster holds the lock on the home for as long as it lives, see adoptLock.
 func runMaster(home string) error {
+	ofService := os.Getenv(boot.Variable) != ""
+	if ofService { // whose user may never have run gpm before
+		if err := prepareHome(home); err != nil {
+			return err
+		}
+	}
 	lock, ok, err := adoptLock(home)
 	if err != nil {
 		return err
 	}
-	if !ok && os.Getenv(boot.Variable) != "" {
+	if !ok && ofService {
 		lock, ok, err = standBy(home)
 		if !ok {
 			return err
