@@ -17,8 +17,8 @@ import (
 // A group serves one child and is removed when that is released: Linux 6.14 and
 // later kill at birth whatever is spawned into a group that was ever killed by cgroup.kill.
 type Cgroups struct {
-	own     string // what gpm was given
-	dir     string // the home's part of it
+	own     string           // what gpm was given
+	dir     string           // the home's part of it
 	missing map[string]error // why a controller cannot be used
 }
 
