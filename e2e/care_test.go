@@ -238,10 +238,13 @@ func TestDev(t *testing.T) {
 	for end, leave := range map[string]func(*exec.Cmd, io.Writer) error{
 		"the key q": func(_ *exec.Cmd, keys io.Writer) error { _, err := io.WriteString(keys, "q"); return err },
 		"Ctrl-C":    func(cmd *exec.Cmd, _ io.Writer) error { return cmd.Process.Signal(syscall.SIGINT) },
+		"kill -9":   func(cmd *exec.Cmd, _ io.Writer) error { return cmd.Process.Kill() },
 	} {
 		t.Run(end, func(t *testing.T) {
 			t.Parallel()
 			h := newHome(t)
+			temporary := t.TempDir()
+			h.env = append(h.env, "TMPDIR="+temporary)
 			h.write("app.sh", "#!/bin/sh\necho up $$\nexec sleep 1000\n", 0o755)
 			d := h.develop("./app.sh")
 			h.until("it is up", hang, func() bool { return d.count("| up ") == 1 })
@@ -261,9 +264,10 @@ func TestDev(t *testing.T) {
 			if err := leave(d.cmd, d.keys); err != nil {
 				t.Fatal(err)
 			}
-			if err := d.cmd.Wait(); err != nil {
+			if err := d.cmd.Wait(); err != nil && end != "kill -9" {
 				t.Errorf("gpm dev: %v\n%s", err, d.text())
 			}
+			h.until("its home is gone", hang, func() bool { return isEmpty(t, temporary) })
 			for _, line := range lines(d.text()) {
 				if _, pid, up := strings.Cut(line, "| up "); up && exists("/proc/"+pid) {
 					t.Errorf("process %s is left", pid)
@@ -308,6 +312,15 @@ func (d *developer) text() string {
 }
 
 func (d *developer) count(words string) int { return strings.Count(d.text(), words) }
+
+func isEmpty(t *testing.T, dir string) bool {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(entries) == 0
+}
 
 func exists(path string) bool {
 	_, err := os.Stat(path)
