@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -106,13 +107,17 @@ func addIgnored(cmd *cobra.Command) {
 	}
 }
 
-// attachIf shows what was started or restarted until it is interrupted.
-func (c *cli) attachIf(ctx context.Context, wanted bool, err error) error {
-	if err != nil || !wanted {
+// attachIf starts or restarts something, and then shows its output from that moment on, until it is interrupted.
+func (c *cli) attachIf(ctx context.Context, wanted bool, begin func() error) error {
+	begun := time.Now().Add(-indexGrain)
+	if err := begin(); err != nil || !wanted {
 		return err
 	}
-	return logsFunc(c, ctx, c.acted, logsOptions{})
+	return logsFunc(c, ctx, c.acted, logsOptions{lines: -1, since: begun.Format(time.RFC3339Nano)})
 }
+
+// indexGrain is how exactly the time of a line is known.
+const indexGrain = 100 * time.Millisecond
 
 // underlay puts defaults where neither the file nor the command says anything.
 func underlay(spec, defaults app.Spec, missing app.Fields, set ...app.Fields) app.Spec {

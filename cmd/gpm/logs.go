@@ -157,11 +157,15 @@ func (p *logPrinter) title(args []string) {
 	if len(args) > 0 {
 		what = strings.Join(args, ", ")
 	}
-	lines := fmt.Sprint(p.options.lines)
-	if p.options.lines < 0 {
-		lines = "of all"
+	fmt.Fprintf(p.out, "%s Tailing %s lines for [%s] process(es) (change the value with --lines option)\n", p.paint.paint(bold, "[TAILING]"), p.options.howMany(), what)
+}
+
+// howMany tells how many lines of each file are shown.
+func (o logsOptions) howMany() string {
+	if o.lines < 0 {
+		return "all"
 	}
-	fmt.Fprintf(p.out, "%s Tailing last %s lines for [%s] process(es) (change the value with --lines option)\n", p.paint.paint(bold, "[TAILING]"), lines, what)
+	return fmt.Sprintf("last %d", o.lines)
 }
 
 func (p *logPrinter) print(l app.LogLine) {
@@ -173,7 +177,7 @@ func (p *logPrinter) print(l app.LogLine) {
 	case p.options.raw:
 		p.raw(l)
 	case l.File != "":
-		fmt.Fprintln(p.out, p.paint.paint(grey, fmt.Sprintf("%s last %d lines:", l.File, p.options.lines)))
+		fmt.Fprintln(p.out, p.paint.paint(grey, fmt.Sprintf("%s %s lines:", l.File, p.options.howMany())))
 	default:
 		p.line(l)
 	}

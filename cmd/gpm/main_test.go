@@ -60,6 +60,7 @@ func runScripts(t *testing.T, dir, pm2 string) {
 			"fetch":   cmdFetch,
 			"realpm2": cmdRealPM2,
 			"waitlog": cmdWaitlog,
+			"holds":   cmdHolds,
 		},
 	})
 }

@@ -35,7 +35,7 @@ func (c *cli) ownLog(ctx context.Context, o logsOptions) error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("cannot read the daemon's log: %w", err)
 	}
-	fmt.Fprintln(c.out, c.paint().paint(grey, fmt.Sprintf("%s last %d lines:", shown, o.lines)))
+	fmt.Fprintln(c.out, c.paint().paint(grey, fmt.Sprintf("%s %s lines:", shown, o.howMany())))
 	lines := bytes.SplitAfter(text, []byte("\n"))
 	if o.lines >= 0 {
 		lines = lines[max(0, len(lines)-1-o.lines):] // the last one is empty

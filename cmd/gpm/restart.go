@@ -19,13 +19,13 @@ type restartOptions struct {
 func newRestartCommand(c *cli) *cobra.Command {
 	var o restartOptions
 	cmd := newActionCommand(c, "restart", "Restart processes, with new settings if given", func(cmd *cobra.Command, args []string) error {
-		return c.attachIf(cmd.Context(), o.attach, restartFunc(c, cmd, args, o))
+		return c.attachIf(cmd.Context(), o.attach, func() error { return restartFunc(c, cmd, args, o) })
 	})
 	cmd.Use = "restart " + filesUse + " [-- args]"
 	o.settings = addSettings(cmd)
 	o.addFlags(cmd)
 	addIgnored(cmd)
-	cmd.Flags().BoolVar(&o.attach, "attach", false, "then show the output, until interrupted")
+	cmd.Flags().BoolVar(&o.attach, "attach", false, "then show the output from its start, until interrupted")
 	cmd.Flags().BoolVarP(&o.updateEnv, "update-env", "a", false, "take this environment, over the present one")
 	cmd.Flags().IntVar(&o.parallel, "parallel", 0, "at most so `many` at once (default: the daemon's choice)")
 	return cmd

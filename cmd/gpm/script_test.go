@@ -121,6 +121,20 @@ func cmdWaitlog(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Fatalf("%s does not print %q within %s", args[0], args[1], scriptLimit)
 }
 
+// cmdHolds waits until a file holds a text: holds out '| stays'.
+func cmdHolds(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: holds file text")
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), scriptLimit)
+	defer cancel()
+	for !strings.Contains(ts.ReadFile(args[0]), args[1]) {
+		if pause(ctx) != nil {
+			ts.Fatalf("%s does not hold %q within %s: %s", args[0], args[1], scriptLimit, ts.ReadFile(args[0]))
+		}
+	}
+}
+
 // cmdExits runs a command that must end with an exit code: exits 7 gpm runtime app.
 func cmdExits(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {

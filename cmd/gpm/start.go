@@ -41,14 +41,14 @@ is ecosystem.config.js.`,
 			if o.noDaemon && c.isFree() {
 				return runtimeFunc(c, cmd, args, runtimeOptions{startOptions: o, noAutoExit: true})
 			}
-			return c.attachIf(cmd.Context(), o.attach || o.noDaemon, startFunc(c, cmd, args, o))
+			return c.attachIf(cmd.Context(), o.attach || o.noDaemon, func() error { return startFunc(c, cmd, args, o) })
 		},
 	}
 	o.settings = addSettings(cmd)
 	o.addFlags(cmd)
 	cmd.Flags().BoolVar(&o.keepGoing, "keep-going", false, "of a file, leave out apps that cannot be started")
 	addIgnored(cmd)
-	cmd.Flags().BoolVar(&o.attach, "attach", false, "then show the output, until interrupted")
+	cmd.Flags().BoolVar(&o.attach, "attach", false, "then show the output from its start, until interrupted")
 	cmd.Flags().BoolVar(&o.noDaemon, "no-daemon", false, "stay in the foreground, as gpm runtime does")
 	cmd.Flags().BoolVarP(&o.write, "write", "w", false, "write the settings as NAME-pm2.json, which start reads")
 	cmd.Flags().BoolVarP(&o.force, "force", "f", false, "start a second copy of a script that runs already")
