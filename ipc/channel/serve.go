@@ -26,9 +26,7 @@ type reader struct {
 	buf  *[chunkSize]byte
 	got  received
 	err  error
-	poll func(fd uintptr) bool
-
-	frames frames // where the channel is a pipe
+	from source
 }
 
 // received is what one receive call brought.

@@ -7,13 +7,16 @@ import (
 	"syscall"
 )
 
+// source is what reading from a socket needs.
+type source struct{ poll func(fd uintptr) bool }
+
 // fill waits for what the process sends, or for its end; false: Close was called, or nothing can come any more. An
 // error of raw means the former: the system call's own is in c.in.err.
 func (c *Channel) fill() bool {
-	if c.in.poll == nil {
-		c.in.poll = c.receive
+	if c.in.from.poll == nil {
+		c.in.from.poll = c.receive
 	}
-	if c.raw.Read(c.in.poll) != nil {
+	if c.raw.Read(c.in.from.poll) != nil {
 		return false
 	}
 	return !errors.Is(c.in.err, syscall.ECONNRESET) // the process ended without reading what was sent to it

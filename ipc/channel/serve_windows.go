@@ -8,6 +8,9 @@ import (
 	"golang.org/x/sys/windows"
 )
 
+// source is what reading from a pipe needs.
+type source struct{ frames frames }
+
 // fill waits for data of the process, or for its end; false: Close was called, or nothing can come any more.
 func (c *Channel) fill() bool {
 	r := &c.in
@@ -24,7 +27,7 @@ func (c *Channel) fill() bool {
 		if err != nil {
 			return true
 		}
-		data, err := r.frames.feed(r.buf[:n], func(socket []byte) { r.got.fds = append(r.got.fds, adopt(socket)) })
+		data, err := r.from.frames.feed(r.buf[:n], func(socket []byte) { r.got.fds = append(r.got.fds, adopt(socket)) })
 		r.got.n, r.err = len(data), err
 		if err != nil || len(data) > 0 {
 			return true
