@@ -163,10 +163,8 @@ func (l *launcher) spawn(ctx context.Context, ref cluster.Ref, s master.Spawn, n
 	if err != nil {
 		l.app.group.Abandon(ref)
 	}
-	if errors.Is(err, errors.ErrUnsupported) { // no such channels on this platform
-		s.Files = nil
-		sp, err = l.d.cfg.Host.Spawn(ctx, s)
-		return sp, false, err
+	if errors.Is(err, errors.ErrUnsupported) {
+		err = app.Errorf(app.CodeInvalid, "this platform cannot hand sockets to a program: %w", err).WithHint("let it choose its own address, without listen and notify")
 	}
 	if err != nil {
 		return sp, false, err
