@@ -18,7 +18,7 @@ var platforms = []string{"linux", "darwin", "windows", "freebsd"}
 
 // platformPlaces are the folders that may hold files for one platform.
 var platformPlaces = []string{
-	"agent", "cluster", "cluster/e2e", "cluster/sockets", "cmd/gpm", "daemon", "e2e", "ecosystem", "ecosystem/engine", "errand", "ipc", "ipc/channel", "ipc/frame", "launch", "logs", "master", "metrics", "proc", "store", "testprog/prog", "watch",
+	"agent", "cluster", "cluster/e2e", "cluster/primary", "cluster/sockets", "cmd/gpm", "daemon", "e2e", "ecosystem", "ecosystem/engine", "errand", "ipc", "ipc/channel", "ipc/frame", "launch", "logs", "master", "metrics", "proc", "store", "testprog/prog", "watch",
 }
 
 // platformSuffixes end the names of such files; "unix" and "other" are ours, the

@@ -51,7 +51,12 @@ function cleanTraces() {
 // isOurs guards against a number that outlived its descriptor, for instance
 // through a wrapper that closes what it does not know.
 function isOurs(fd) {
-  return fd > 2 && !(process.channel && process.channel.fd === fd) && fs.fstatSync(fd).isSocket();
+  return fd > 2 && !(process.channel && process.channel.fd === fd) && isConnection(fs.fstatSync(fd));
+}
+
+// On Windows it is a pipe, and isFIFO is always false there.
+function isConnection(stat) {
+  return stat.isSocket() || (process.platform === 'win32' && (stat.mode & 0o170000) === 0o010000);
 }
 
 // blockOutput makes writes to a pipe synchronous: otherwise what the pipe cannot

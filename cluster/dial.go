@@ -25,7 +25,10 @@ func (h *hub) dialer(ref Ref) probe.Dial {
 			return nil, err
 		}
 		if shared {
-			return h.hand(ctx, ref, key)
+			conn, err := h.hand(ctx, ref, key)
+			if !errors.Is(err, errors.ErrUnsupported) {
+				return conn, err
+			} // Windows: any worker may answer
 		}
 		return new(net.Dialer).DialContext(ctx, network, address)
 	}

@@ -42,7 +42,7 @@ func (h *hub) hold(name string, fd int) {
 		err = h.call(func(ctx context.Context) error { return h.keeper.Hold(ctx, name, f) })
 		f.Close()
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, errors.ErrUnsupported) { // on Windows nothing outlives the daemon
 		h.log.Error("Cannot keep a descriptor beyond this daemon", "name", name, "err", err)
 	}
 }

@@ -3,7 +3,6 @@ package cluster
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"strconv"
 
@@ -42,8 +41,6 @@ type Gear struct {
 
 // firstFD is the first descriptor that is given.
 const firstFD = 3
-
-var runtimes = map[string]primary.Runtime{"node": primary.Node, "bun": primary.Bun, "deno": primary.Deno}
 
 // prepare makes a worker of a process that is about to start.
 func (h *hub) prepare(ctx context.Context, ref Ref, slot int, as role, need Need) (gear Gear, err error) {
@@ -145,29 +142,15 @@ func (h *hub) newAgent(w *worker, f *os.File) *agent.Conn {
 	return agent.New(f, agent.Handlers{Stats: func(s agent.Stats) { h.report(w, s) }})
 }
 
-// pair makes a connection with a process to come: our end is kept for ever, the other until it has started.
-func (h *hub) pair(name string) (*os.File, error) {
-	ours, theirs, err := channel.Pair()
-	if err != nil {
-		return nil, err
-	}
-	defer theirs.Close()
-	err = h.call(func(ctx context.Context) error {
-		return errors.Join(h.keeper.Hold(ctx, name, ours), h.keeper.Hold(ctx, lentName(name), theirs))
-	})
-	if err != nil {
-		ours.Close()
-		return nil, fmt.Errorf("cannot keep a connection: %w", err)
-	}
-	return ours, nil
-}
-
 // launched says that the process runs: its ends of the connections are its alone from now on.
 func (h *hub) launched(ref Ref, pid int) {
 	h.box.post(func() {
 		h.drop(lentName(channelName(ref)), lentName(agentName(ref)))
 		if w := h.workers[ref]; w != nil {
 			w.pid = pid
+			if w.ch != nil {
+				w.ch.Started(pid)
+			}
 			h.touchWorker(ref)
 			h.serves(w)
 			h.awaitReady(w)

@@ -114,6 +114,7 @@ func open(cfg Config) (*Daemon, error) {
 	if d.cgroups, err = proc.OpenCgroups(cfg.Home); err != nil {
 		cfg.Log.Info("Process trees are found without cgroups", "why", err)
 	}
+	d.cgroups.Enable()
 	return d, nil
 }
 
@@ -216,6 +217,15 @@ func (d *Daemon) stopAll(by string, out emit) error {
 func (d *Daemon) healthy() {
 	d.apps.instances()
 	d.journal.Changed()
+}
+
+// MakeRoom has an init system able to start a master of the home again, after the death of one whose apps go on.
+func MakeRoom(home string) error {
+	groups, err := proc.OpenCgroups(home)
+	if err != nil {
+		return nil //nolint:nilerr // where gpm has no groups there is nothing in the way
+	}
+	return groups.Disable()
 }
 
 // Sweep ends what a master and a daemon that were both killed have left running, and says how many processes that

@@ -140,6 +140,9 @@ func noteOf(on app.HookEvent, st app.Status, ev app.Event) note {
 		Event: on, At: ev.At, App: st.Name, Namespace: st.Namespace, ID: st.ID, PID: ev.PID, State: st.State, Restarts: st.Restarts,
 		Reason: ev.Reason, Exit: ev.Exit,
 	}
+	if on == app.OnLimit && n.Reason == "" {
+		n.Reason = "out of memory" // the limit's own events say more
+	}
 	if n.At.IsZero() {
 		n.At = time.Now()
 	}
@@ -216,6 +219,7 @@ func (h *hooks) once(ctx context.Context, c call) error {
 	if c.hook.URL != "" {
 		return post(ctx, c.hook.URL, body)
 	}
+	body = append(body, '\n') // so that what is appended to a file is a file of lines
 	output, err := errand.Run(ctx, errand.Command{Argv: c.hook.Run, Dir: h.d.cfg.Home, Env: hookEnv(os.Environ(), c.note), Stdin: body, Output: hookOutput})
 	if err != nil {
 		return fmt.Errorf("%w%s", err, errand.LastLine(output))

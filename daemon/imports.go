@@ -13,6 +13,7 @@ import (
 	"gpm/agent"
 	"gpm/app"
 	"gpm/launch"
+	"gpm/watch"
 )
 
 // watchImports is what an app says that is to be watched by what it has really loaded.
@@ -122,21 +123,51 @@ func (i *imports) look(ctx context.Context, key uint64) {
 		return
 	}
 	var files []string
+	begun := time.Now()
 	for _, m := range a.group.Members() {
+		if st := m.Status(); st.State == app.Online && st.Since.Before(begun) {
+			begun = st.Since
+		}
 		files = append(files, i.of(ctx, a, m.ID)...)
 	}
 	slices.Sort(files)
 	files = slices.Compact(slices.DeleteFunc(files, isDependency))
+	fresh := i.learn(key, files)
+	if fresh == nil {
+		return
+	}
+	i.d.upkeep.tend(ctx, a.instances())
+	if changed := writtenAfter(fresh, begun); len(changed) > 0 { // after its start and before the watch
+		i.d.upkeep.onChange(watch.Change{ID: upkeepID(key), Paths: changed})
+	}
+}
+
+// learn takes in what an app has loaded, and returns which files are new; nil when it is as before.
+func (i *imports) learn(key uint64, files []string) (fresh []string) {
 	i.mu.Lock()
+	defer i.mu.Unlock()
 	l := i.apps[key]
-	changed := l != nil && len(files) > 0 && !slices.Equal(l.files, files)
-	if changed {
-		l.files = files
+	if l == nil || len(files) == 0 || slices.Equal(l.files, files) {
+		return nil
 	}
-	i.mu.Unlock()
-	if changed {
-		i.d.upkeep.tend(ctx, a.instances())
+	fresh = []string{}
+	for _, file := range files {
+		if _, had := slices.BinarySearch(l.files, file); !had {
+			fresh = append(fresh, file)
+		}
 	}
+	l.files = files
+	return fresh
+}
+
+// writtenAfter leaves the files that were written after a moment.
+func writtenAfter(files []string, at time.Time) (changed []string) {
+	for _, file := range files {
+		if info, err := os.Stat(file); err == nil && info.ModTime().After(at) {
+			changed = append(changed, file)
+		}
+	}
+	return changed
 }
 
 // of returns what one instance has loaded.

@@ -120,6 +120,15 @@ func (l *launcher) limit(spec app.Spec, key string) {
 	l.d.journal.Event(app.Event{Kind: app.EventLimit, ID: l.id, Name: spec.Name, Reason: why})
 }
 
+// limitAgain sets the limits of a process that is taken over: when its master dies under an init system they cannot stay
+// in force, see proc.Cgroups.Disable. Where there are none its start has told so.
+func (l *launcher) limitAgain(seq uint64) {
+	spec := l.app.spec()
+	if err := l.d.cgroups.Limit(childKey(l.id, seq), spec.Limits, spec.Cwd); err != nil {
+		l.d.cfg.Log.Warn("Cannot limit a process that is taken over", "app", spec.Name, "why", err)
+	}
+}
+
 // need says what a process can make use of. The agent is left out where its file may be out of reach: Node does not
 // start without it.
 func (l *launcher) need(spec app.Spec, plan launch.Plan) cluster.Need {
@@ -154,10 +163,8 @@ func (l *launcher) spawn(ctx context.Context, ref cluster.Ref, s master.Spawn, n
 	if err != nil {
 		l.app.group.Abandon(ref)
 	}
-	if errors.Is(err, errors.ErrUnsupported) { // no such channels on this platform
-		s.Files = nil
-		sp, err = l.d.cfg.Host.Spawn(ctx, s)
-		return sp, false, err
+	if errors.Is(err, errors.ErrUnsupported) {
+		err = app.Errorf(app.CodeInvalid, "this platform cannot hand sockets to a program: %w", err).WithHint("let it choose its own address, without listen and notify")
 	}
 	if err != nil {
 		return sp, false, err

@@ -183,10 +183,12 @@ func (d *Daemon) resume(a *application, in store.Instance, st app.Status, childr
 		st.Seq, st.State, st.Since = f.seq, app.Launching, f.started
 	}
 	l := &launcher{d, a, in.ID, in.Slot}
+	l.limitAgain(f.seq)
 	m := a.group.Add(st, a.spec().Policy, l.child(a.spec(), f.seq, f.spawned, false))
 	for _, f := range all[1:] { // what a reload was replacing, or was about to put in its place
 		old := st
 		old.Seq, old.Since = f.seq, f.started
+		l.limitAgain(f.seq)
 		a.group.Finish(m, old, l.child(a.spec(), f.seq, f.spawned, false))
 	}
 }

@@ -15,6 +15,7 @@ import (
 // view is an instance's status with what its app says now.
 func (d *Daemon) view(in instance) app.Status {
 	st := in.app.complete(in.member.Status())
+	st.Since = began(st.Since, time.Now())
 	if isJob(in.app.spec()) && !st.State.HasChild() {
 		st.Deadline = d.jobs.runner.Next(upkeepID(st.App))
 		if st.State == app.Stopped && !st.Deadline.IsZero() {
@@ -22,6 +23,18 @@ func (d *Daemon) view(in instance) app.Status {
 		}
 	}
 	return st
+}
+
+// clockStep is what the wall clock may differ from the time that has passed before it counts as set.
+const clockStep = 2 * time.Second
+
+// began is when something began, by the wall clock of now: that the clock was set since must not change how long it lasts.
+func began(at, now time.Time) time.Time {
+	passed := now.Sub(at) // by the monotonic clock, as long as this daemon has seen it begin
+	if (now.Round(0).Sub(at.Round(0)) - passed).Abs() < clockStep {
+		return at
+	}
+	return now.Round(0).Add(-passed)
 }
 
 // complete adds to a status what its owner does not know.

@@ -238,10 +238,13 @@ func TestDev(t *testing.T) {
 	for end, leave := range map[string]func(*exec.Cmd, io.Writer) error{
 		"the key q": func(_ *exec.Cmd, keys io.Writer) error { _, err := io.WriteString(keys, "q"); return err },
 		"Ctrl-C":    func(cmd *exec.Cmd, _ io.Writer) error { return cmd.Process.Signal(syscall.SIGINT) },
+		"kill -9":   func(cmd *exec.Cmd, _ io.Writer) error { return cmd.Process.Kill() },
 	} {
 		t.Run(end, func(t *testing.T) {
 			t.Parallel()
 			h := newHome(t)
+			temporary := t.TempDir()
+			h.env = append(h.env, "TMPDIR="+temporary)
 			h.write("app.sh", "#!/bin/sh\necho up $$\nexec sleep 1000\n", 0o755)
 			d := h.develop("./app.sh")
 			h.until("it is up", hang, func() bool { return d.count("| up ") == 1 })
@@ -261,9 +264,10 @@ func TestDev(t *testing.T) {
 			if err := leave(d.cmd, d.keys); err != nil {
 				t.Fatal(err)
 			}
-			if err := d.cmd.Wait(); err != nil {
+			if err := d.cmd.Wait(); err != nil && end != "kill -9" {
 				t.Errorf("gpm dev: %v\n%s", err, d.text())
 			}
+			h.until("its home is gone", hang, func() bool { return isEmpty(t, temporary) })
 			for _, line := range lines(d.text()) {
 				if _, pid, up := strings.Cut(line, "| up "); up && exists("/proc/"+pid) {
 					t.Errorf("process %s is left", pid)
@@ -309,32 +313,18 @@ func (d *developer) text() string {
 
 func (d *developer) count(words string) int { return strings.Count(d.text(), words) }
 
+func isEmpty(t *testing.T, dir string) bool {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(entries) == 0
+}
+
 func exists(path string) bool {
 	_, err := os.Stat(path)
 	return err == nil
-}
-
-// TestWatchImports: only what a program has loaded restarts it, be it Node or Python.
-func TestWatchImports(t *testing.T) {
-	t.Parallel()
-	h := newHome(t)
-	h.write("loaded.js", "", 0o600)
-	h.write("other.js", "", 0o600)
-	h.write("app.js", `require("./loaded.js"); setInterval(() => {}, 1000)`, 0o600)
-	h.write("loaded.py", "", 0o600)
-	h.write("other.py", "", 0o600)
-	h.write("app.py", "import loaded, time\ntime.sleep(1000)\n", 0o600)
-	h.must("start", "app.js", "--name", "js", "--watch=imports")
-	h.must("start", "app.py", "--name", "py", "--watch=imports", "--kill-timeout", "500")
-	for name, ext := range map[string]string{"js": ".js", "py": ".py"} {
-		h.until("gpm knows what "+name+" has loaded", hang, func() bool { return strings.Contains(h.must("watch", name), filepath.Join(h.cwd, "loaded"+ext)) })
-		h.write("other"+ext, "\n", 0o600)
-		h.write("loaded"+ext, "\n", 0o600)
-		h.until("a change restarts "+name, hang, func() bool { return h.restartsFor(name, "watch: loaded"+ext+" changed") == 1 })
-		if n := h.restartsFor(name, "watch: other"); n != 0 {
-			t.Errorf("%s: %d restarts for a file that it has not loaded", name, n)
-		}
-	}
 }
 
 // TestWatchReloadsACluster: no request fails while its files change, and what does not come up is not put in place.

@@ -64,6 +64,10 @@ func names(up map[int]string) string {
 func TestSystemd(t *testing.T) {
 	m := newMachine(t)
 	const unit = "gpm-deploy.service"
+	m.must("useradd", "-m", "fresh") // who has never run gpm
+	if out := m.must("gpm", "startup", "systemd", "-u", "fresh"); !strings.Contains(out, "gpm-fresh is active and enabled") {
+		t.Errorf("startup says %q", out)
+	}
 	m.must("useradd", "-m", "deploy")
 	m.must("mkdir", "-p", "/etc/systemd/system/"+unit+".d")
 	m.must("bash", "-c", "printf '[Service]\nWatchdogSec=2\nTimeoutStopSec=1\n' > /etc/systemd/system/"+unit+".d/test.conf")

@@ -1,6 +1,7 @@
 package master
 
 import (
+	"errors"
 	"os"
 	"syscall"
 
@@ -36,7 +37,18 @@ func dup(fd int) (int, error) {
 	return int(h), err
 }
 
-func dupFile(f *os.File) (int, error) { return dup(int(f.Fd())) }
+// dupFile leaves f bound to Go's completion port, which Fd would not.
+func dupFile(f *os.File) (fd int, err error) {
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return -1, err
+	}
+	failed := raw.Control(func(h uintptr) { fd, err = dup(int(h)) })
+	return fd, errors.Join(err, failed)
+}
+
+// Lend keeps a handle that children are to have by Spawn.Files, until Drop. It belongs to the table then.
+func (t *Table) Lend(name string, handle uintptr) { t.keep(name, int(handle)) }
 
 // closeFDs closes handles; 0 and negative ones mean none.
 func closeFDs(fds ...int) {

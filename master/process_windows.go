@@ -39,25 +39,19 @@ func destroy(p *process) {
 
 // startProcess creates the process suspended, so that it is in its job before it can start others.
 func startProcess(l *launch, _ bool) (process, error) {
-	if len(l.files) > 3 {
-		return process{}, fmt.Errorf("cannot pass descriptors: %w", errors.ErrUnsupported)
-	}
 	job, err := newJob()
 	if err != nil {
 		return process{}, err
 	}
-	pid, handle, err := syscall.StartProcess(l.Path, l.Argv, &syscall.ProcAttr{
-		Dir: l.Dir, Env: l.Env,
-		Files: []uintptr{uintptr(l.files[0]), uintptr(l.files[1]), uintptr(l.files[2])},
-		Sys:   &syscall.SysProcAttr{HideWindow: true, CreationFlags: windows.CREATE_SUSPENDED | windows.CREATE_NEW_PROCESS_GROUP},
-	})
+	info, err := createProcess(l)
 	if err != nil {
 		windows.CloseHandle(job)
 		return process{}, err
 	}
-	p := process{pid: pid, start: startTime(windows.Handle(handle)), handle: windows.Handle(handle), job: job}
-	if err := windows.AssignProcessToJobObject(job, p.handle); err == nil {
-		err = resume(uint32(pid))
+	defer windows.CloseHandle(info.Thread)
+	p := process{pid: int(info.ProcessId), start: startTime(info.Process), handle: info.Process, job: job}
+	if err = windows.AssignProcessToJobObject(job, p.handle); err == nil {
+		_, err = windows.ResumeThread(info.Thread)
 	}
 	if err != nil {
 		_ = windows.TerminateProcess(p.handle, 1)
@@ -81,29 +75,6 @@ func newJob() (windows.Handle, error) {
 		return 0, err
 	}
 	return job, nil
-}
-
-// resume starts the only thread of a suspended process; Go has closed its handle.
-func resume(pid uint32) error {
-	snapshot, err := windows.CreateToolhelp32Snapshot(windows.TH32CS_SNAPTHREAD, 0)
-	if err != nil {
-		return err
-	}
-	defer windows.CloseHandle(snapshot)
-	entry := windows.ThreadEntry32{Size: uint32(unsafe.Sizeof(windows.ThreadEntry32{}))}
-	for err = windows.Thread32First(snapshot, &entry); err == nil; err = windows.Thread32Next(snapshot, &entry) {
-		if entry.OwnerProcessID != pid {
-			continue
-		}
-		thread, err := windows.OpenThread(windows.THREAD_SUSPEND_RESUME, false, entry.ThreadID)
-		if err != nil {
-			return err
-		}
-		defer windows.CloseHandle(thread)
-		_, err = windows.ResumeThread(thread)
-		return err
-	}
-	return fmt.Errorf("cannot find the thread to resume: %w", err)
 }
 
 // startTime is a FILETIME: 100 ns since 1601.

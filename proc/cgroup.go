@@ -17,7 +17,8 @@ import (
 // A group serves one child and is removed when that is released: Linux 6.14 and
 // later kill at birth whatever is spawned into a group that was ever killed by cgroup.kill.
 type Cgroups struct {
-	dir     string
+	own     string           // what gpm was given
+	dir     string           // the home's part of it
 	missing map[string]error // why a controller cannot be used
 }
 
@@ -27,16 +28,20 @@ func OpenCgroups(home string) (*Cgroups, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot make cgroups: %w", err)
 	}
-	own = strings.TrimSuffix(own, string(filepath.Separator)+ownLeaf) // where an earlier daemon moved to
-	c, err := openCgroups(own, home)
-	if err == nil {
-		c.enable(own, func(pid int) bool { return pid == os.Getpid() || pid == os.Getppid() })
+	return openCgroups(own, home)
+}
+
+// delegated is the group that gpm was given, by the group that a process of it is in: the daemon moves to a group below
+// to have limits, and systemd puts the commands of a service, other than the main one, into another.
+func delegated(dir string) string {
+	if base := filepath.Base(dir); base == ownLeaf || base == ".control" {
+		return filepath.Dir(dir)
 	}
-	return c, err
+	return dir
 }
 
 func openCgroups(own, home string) (*Cgroups, error) {
-	c := &Cgroups{dir: filepath.Join(own, "gpm-"+HomeHash(home)), missing: map[string]error{}}
+	c := &Cgroups{own: own, dir: filepath.Join(own, "gpm-"+HomeHash(home)), missing: map[string]error{}}
 	if err := mkdir(c.dir); err != nil {
 		return nil, fmt.Errorf("cannot make cgroups: %w", err)
 	}

@@ -12,7 +12,7 @@ import (
 
 var errNoCgroup2 = errors.New("no cgroup v2 hierarchy is mounted")
 
-// ownGroup is the directory of the control group this process is in, if it may
+// ownGroup is the directory of the control group that gpm was given, if this process may
 // make groups there and move processes out of it: for a spawn into a new group the
 // kernel wants write access to cgroup.procs of the common ancestor too.
 func ownGroup() (string, error) {
@@ -28,7 +28,7 @@ func ownGroup() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	dir := filepath.Join(point, strings.TrimPrefix(path, strings.TrimSuffix(root, "/")))
+	dir := delegated(filepath.Join(point, strings.TrimPrefix(path, strings.TrimSuffix(root, "/"))))
 	if err := unix.Access(filepath.Join(dir, "cgroup.procs"), unix.W_OK); err != nil {
 		return "", fmt.Errorf("%s is not ours: %w", dir, err)
 	}

@@ -22,16 +22,37 @@ var controllers = []string{"memory", "cpu", "pids", "io"}
 // have processes itself.
 const ownLeaf = "gpm-self"
 
-// enable turns the controllers on for the groups of children, as far as that is allowed. ours says that a process is one
-// of gpm's own; others are not moved.
-func (c *Cgroups) enable(own string, ours func(pid int) bool) {
+// Enable turns the controllers on for the groups of children, as far as that is allowed.
+func (c *Cgroups) Enable() {
+	if c != nil {
+		c.enable(func(pid int) bool { return pid == os.Getpid() || pid == os.Getppid() })
+	}
+}
+
+// enable is Enable; ours says that a process is one of gpm's own. Others are not moved.
+func (c *Cgroups) enable(ours func(pid int) bool) {
 	for _, name := range controllers {
-		if err := turnOn(own, name, ours); err != nil {
+		if err := turnOn(c.own, name, ours); err != nil {
 			c.missing[name] = err
 		} else if err := os.WriteFile(filepath.Join(c.dir, "cgroup.subtree_control"), []byte("+"+name), 0); err != nil {
 			c.missing[name] = err
 		}
 	}
+}
+
+// Disable turns all controllers off, and with them the limits of what is still running: where one is on, an init
+// system cannot start the next master in the group that it has given us.
+func (c *Cgroups) Disable() error {
+	var failed error
+	for _, dir := range []string{c.dir, c.own} {
+		control := filepath.Join(dir, "cgroup.subtree_control")
+		b, err := os.ReadFile(control)
+		if on := strings.Fields(string(b)); len(on) > 0 {
+			err = os.WriteFile(control, []byte("-"+strings.Join(on, " -")), 0)
+		}
+		failed = errors.Join(failed, err)
+	}
+	return failed
 }
 
 var errBusyGroup = errors.New("other programs are in the same cgroup: run gpm as a service of its own (gpm startup)")

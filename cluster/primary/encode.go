@@ -6,18 +6,11 @@ import (
 	"syscall"
 )
 
-// Errno is an error as Node's workers know it on Unix: a negative errno(3).
+// Errno is an error as Node's workers know it: on Unix a negative errno(3), on Windows a number of libuv.
 type Errno int
 
 // OK is no error.
 const OK Errno = 0
-
-// Errors that are decided here.
-const (
-	EINVAL  = -Errno(syscall.EINVAL)
-	ENOTSUP = -Errno(syscall.ENOTSUP)
-	EMFILE  = -Errno(syscall.EMFILE)
-)
 
 // ErrnoOf turns the failure of a bind into what the application is told; EINVAL when err
 // is none of the operating system's.
@@ -26,7 +19,7 @@ func ErrnoOf(err error) Errno {
 		return OK
 	}
 	if e, ok := errors.AsType[syscall.Errno](err); ok && e != 0 {
-		return -Errno(e)
+		return errnoOf(e)
 	}
 	return EINVAL
 }

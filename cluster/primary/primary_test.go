@@ -64,7 +64,7 @@ func TestSequences(t *testing.T) {
 		{"round robin", []Input{query, Bound{Seq: 1, Key: key3000, Way: Passed, Sockname: &Sockname{"::", "IPv6", 3000}}},
 			`{"cmd":"NODE_CLUSTER","errno":null,"key":":3000:1:0:0","ack":1,"data":null,"sockname":{"address":"::","family":"IPv6","port":3000},"seq":0}`},
 		{"in use", []Input{query, Bound{Seq: 1, Key: key3000, Errno: ErrnoOf(fmt.Errorf("x: %w", syscall.EADDRINUSE))}},
-			fmt.Sprintf(`{"cmd":"NODE_CLUSTER","errno":%d,"key":":3000:1:0:0","ack":1,"data":null,"seq":0}`, -int(syscall.EADDRINUSE))},
+			fmt.Sprintf(`{"cmd":"NODE_CLUSTER","errno":%d,"key":":3000:1:0:0","ack":1,"data":null,"seq":0}`, addressInUse)},
 		{"listening", serving, `Listens{Key::3000:1:0:0 Query:{Address: Port:3000 Type:1 FD:-1 Flags:0 Backlog:0 Index:0 ReadableAll:false WritableAll:false Data:[]}}`},
 		{"closed on purpose", append(serving[:4:4], say(`"act":"close","key":"%s"`, key3000)), `Closed{Key::3000:1:0:0 Deliberate:true}`},
 		{"asked to stop", append(serving[:4:4], Stop{}), `{"cmd":"NODE_CLUSTER","act":"disconnect","seq":1}`},
@@ -119,6 +119,8 @@ func TestListeningOnAnyPortFindsItsQuery(t *testing.T) {
 	}
 }
 
+func number(e Errno) string { return fmt.Sprintf(`"errno":%d,`, e) }
+
 func TestWhatEachRuntimeCanTake(t *testing.T) {
 	for _, c := range []struct {
 		r    Runtime
@@ -126,7 +128,7 @@ func TestWhatEachRuntimeCanTake(t *testing.T) {
 		want string
 	}{
 		{Node, `4`, "Own"}, {Node, `6`, "Own"}, {Node, `-1`, "Shared"}, {Node, `"udp4"`, "Shared"}, {Node, `"udp6"`, "Shared"},
-		{Deno, `4`, "Passed"}, {Deno, `"udp4"`, "-95"}, {Bun, `4`, "-95"}, {Node, `99`, "-22"}, {Node, `"x"`, "-22"},
+		{Deno, `4`, "Passed"}, {Deno, `"udp4"`, number(ENOTSUP)}, {Bun, `4`, number(ENOTSUP)}, {Node, `99`, number(EINVAL)}, {Node, `"x"`, number(EINVAL)},
 	} {
 		_, effects := play(Start(c.r), say(`"act":"queryServer","seq":1,"port":1,"addressType":%s`, c.typ))
 		got := show(effects)

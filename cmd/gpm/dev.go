@@ -51,6 +51,11 @@ func devFunc(c *cli, cmd *cobra.Command, args []string, o runtimeOptions) (err e
 	}
 	c.homeFlag = home
 	defer func() { err = errors.Join(err, os.RemoveAll(home)) }()
+	lock, err := c.own(true)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
 	ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGHUP) // the terminal was closed
 	defer stop()
 	silent := c.silent

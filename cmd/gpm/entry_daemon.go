@@ -23,11 +23,17 @@ import (
 
 // runMaster holds the lock on the home for as long as it lives, see adoptLock.
 func runMaster(home string) error {
+	ofService := os.Getenv(boot.Variable) != ""
+	if ofService { // whose user may never have run gpm before
+		if err := prepareHome(home); err != nil {
+			return err
+		}
+	}
 	lock, ok, err := adoptLock(home)
 	if err != nil {
 		return err
 	}
-	if !ok && os.Getenv(boot.Variable) != "" {
+	if !ok && ofService {
 		lock, ok, err = standBy(home)
 		if !ok {
 			return err
@@ -78,7 +84,9 @@ func runAlone(home string) error {
 	defer table.Close()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
-	return daemon.Run(ctx, daemon.Config{Home: home, Host: table, Started: started, Log: log, LogQuota: logQuota(log)})
+	return runOwned(home, func() error {
+		return daemon.Run(ctx, daemon.Config{Home: home, Host: table, Started: started, Log: log, LogQuota: logQuota(log)})
+	})
 }
 
 // logQuota is what GPM_LOG_QUOTA says; 0 = gpm's default.
@@ -117,9 +125,11 @@ func runDaemon(home string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
 	log := slog.New(daemon.LogHandler(os.Stderr, os.Getenv(dropInVariable) != ""))
-	err = daemon.Run(ctx, daemon.Config{
-		Home: home, Host: link, Started: started, DropIn: os.Getenv(dropInVariable) != "", LogQuota: logQuota(log), Log: log, Reopen: reopen,
-		Healthy: func(f func()) { check.Store(&f) },
+	err = runOwned(home, func() error {
+		return daemon.Run(ctx, daemon.Config{
+			Home: home, Host: link, Started: started, DropIn: os.Getenv(dropInVariable) != "", LogQuota: logQuota(log), Log: log, Reopen: reopen,
+			Healthy: func(f func()) { check.Store(&f) },
+		})
 	})
 	err = errors.Join(err, link.Close())
 	if errors.Is(err, daemon.ErrMasterGone) {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"gpm/app"
+	"gpm/daemon"
 	"gpm/ipc"
 	"gpm/master"
 )
@@ -85,8 +86,11 @@ func endMaster(client *ipc.Client) error {
 }
 
 // serviceEnded ends what is left after a service has ended for good. After the crash of a master everything stays for the
-// next one.
+// next one, which their control groups must not be in the way of.
 func serviceEnded(home string) error {
+	if err := daemon.MakeRoom(home); err != nil {
+		fmt.Fprintln(os.Stderr, err) // what is left is ended all the same
+	}
 	if result := os.Getenv("SERVICE_RESULT"); result != "success" && result != "timeout" {
 		return nil
 	}

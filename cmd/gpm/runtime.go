@@ -73,6 +73,11 @@ func runtimeFunc(c *cli, cmd *cobra.Command, args []string, o runtimeOptions) (e
 	if err := c.claimHome(); err != nil {
 		return err
 	}
+	lock, err := c.own(false)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
 	select {
 	case <-time.After(o.delay):
 	case <-ctx.Done():

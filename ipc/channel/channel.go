@@ -1,6 +1,6 @@
 // Package channel is gpm's end of the IPC channel that a Node process finds in
 // NODE_CHANNEL_FD: JSON texts, one a line, with open descriptors attached to some, over a
-// stream socket. Deno speaks the same; Bun marks its internal lines with a byte.
+// stream socket; on Windows over a named pipe, in frames of libuv (frames.go). Deno speaks the same; Bun marks its internal lines with a byte.
 //
 // What is read and what is to be written are decided in lines.go, message.go and
 // outbox.go without a system call; channel.go and serve.go do what they say. A channel
@@ -101,6 +101,7 @@ type Channel struct {
 	write writer
 	stats Stats
 	lost  []lostHandle // told after mu is released
+	peer  int          // the process's id; 0: not known yet
 
 	abandoned atomic.Bool
 	serving   bool // Serve runs and will close the file
@@ -127,7 +128,6 @@ func New(f *os.File, opts Options) (*Channel, error) {
 	opts = opts.withDefaults()
 	c := &Channel{file: file, raw: raw, opts: opts}
 	c.in.lines = lines{max: opts.MaxLine, resync: opts.Resumed}
-	c.write.try = func(fd uintptr) { c.write.err = c.writeAll(fd) }
 	if opts.HalfWritten {
 		c.write.broken = ErrHalfWritten
 	}
@@ -188,6 +188,16 @@ func (c *Channel) push(it item, extra int) error {
 	c.out.push(it)
 	c.kick()
 	return nil
+}
+
+// Started says which process has the other end. On Windows descriptors are passed from then on: they are
+// copied for one process.
+func (c *Channel) Started(pid int) {
+	c.mu.Lock()
+	defer c.unlock()
+	if c.peer = pid; c.write.broken == nil {
+		c.kick()
+	}
 }
 
 // unlock releases mu and then tells the owners of handles, who may well use the channel.

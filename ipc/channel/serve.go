@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"syscall"
 )
 
 // chunkSize is how much is read at once.
@@ -27,7 +26,7 @@ type reader struct {
 	buf  *[chunkSize]byte
 	got  received
 	err  error
-	poll func(fd uintptr) bool
+	from source
 }
 
 // received is what one receive call brought.
@@ -43,7 +42,6 @@ type received struct {
 // its successor: at least once, where the platform can (Linux); those that bring a descriptor at most once.
 func (c *Channel) Serve(deliver func(Event)) error {
 	c.in.deliver = deliver
-	c.in.poll = c.receive
 	if !c.setServing(true) {
 		return nil // closed before it began
 	}
@@ -68,15 +66,11 @@ func (c *Channel) setServing(on bool) bool {
 	return c.serving
 }
 
-// serve reads until the end. An error of raw means that Close was called: the system
-// call's own is in c.in.err.
+// serve reads until the end.
 func (c *Channel) serve() error {
 	for {
-		if c.raw.Read(c.in.poll) != nil {
+		if !c.fill() {
 			return nil
-		}
-		if errors.Is(c.in.err, syscall.ECONNRESET) {
-			return nil // the process ended without reading what was sent to it
 		}
 		if c.in.err != nil || c.in.got.n == 0 {
 			return c.in.err
@@ -89,20 +83,6 @@ func (c *Channel) serve() error {
 			return err
 		}
 	}
-}
-
-// receive is called by the poller; false waits. The buffer goes back before the wait.
-func (c *Channel) receive(fd uintptr) bool {
-	r := &c.in
-	if r.buf == nil {
-		r.buf = buffers.Get().(*[chunkSize]byte)
-	}
-	r.got, r.err = receive(fd, r.buf[:])
-	if errors.Is(r.err, syscall.EAGAIN) {
-		r.release()
-		return false
-	}
-	return true
 }
 
 func (r *reader) release() {
@@ -122,16 +102,6 @@ func (c *Channel) handle(got received) {
 		c.in.loose = append(c.in.loose, fd)
 	}
 	c.in.lines.feed(c.in.buf[:got.n], c)
-}
-
-// consume takes what was peeked at out of the socket.
-func (c *Channel) consume(got received) error {
-	if !got.peeked {
-		return nil
-	}
-	var err error
-	closed := c.raw.Control(func(fd uintptr) { err = discard(fd, c.in.buf[:got.n]) })
-	return errors.Join(closed, err)
 }
 
 // line implements sink.

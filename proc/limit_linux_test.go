@@ -14,7 +14,7 @@ import (
 func fakeGroups(t *testing.T, controllers string) (own string, c *Cgroups) {
 	t.Helper()
 	own = t.TempDir()
-	c = &Cgroups{dir: filepath.Join(own, "gpm-x"), missing: map[string]error{}}
+	c = &Cgroups{own: own, dir: filepath.Join(own, "gpm-x"), missing: map[string]error{}}
 	if err := errors.Join(os.Mkdir(c.dir, 0o755), os.WriteFile(filepath.Join(own, "cgroup.controllers"), []byte(controllers+"\n"), 0o644)); err != nil {
 		t.Fatal(err)
 	}
@@ -23,7 +23,7 @@ func fakeGroups(t *testing.T, controllers string) (own string, c *Cgroups) {
 
 func TestLimitWritesWhatTheKernelReads(t *testing.T) {
 	own, c := fakeGroups(t, "cpuset cpu io memory pids")
-	c.enable(own, func(int) bool { return true })
+	c.enable(func(int) bool { return true })
 	if len(c.missing) > 0 {
 		t.Fatalf("missing: %v", c.missing)
 	}
@@ -43,7 +43,7 @@ func TestLimitWritesWhatTheKernelReads(t *testing.T) {
 
 func TestLimitSaysWhatIsNotInForce(t *testing.T) {
 	own, c := fakeGroups(t, "pids")
-	c.enable(own, func(int) bool { return true })
+	c.enable(func(int) bool { return true })
 	c.Make("1.1")
 	err := c.Limit("1.1", app.Limits{Memory: 1 << 20, PIDs: 5}, own)
 	if err == nil || !strings.Contains(err.Error(), "limit of memory is not in force: cgroup v2 has no memory controller here") || strings.Contains(err.Error(), "pids") {
@@ -55,6 +55,24 @@ func TestLimitSaysWhatIsNotInForce(t *testing.T) {
 	}
 	if err := none.Limit("1.1", app.Limits{}, own); err != nil {
 		t.Errorf("nothing is limited: %v", err)
+	}
+}
+
+// TestDisableTurnsOffWhatIsOn: the kernel reads the words that were written; a file has the last of them.
+func TestDisableTurnsOffWhatIsOn(t *testing.T) {
+	own, c := fakeGroups(t, "")
+	for dir, on := range map[string]string{own: "cpu memory\n", c.dir: "\n"} {
+		if err := os.WriteFile(filepath.Join(dir, "cgroup.subtree_control"), []byte(on), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := c.Disable(); err != nil {
+		t.Fatal(err)
+	}
+	for dir, want := range map[string]string{own: "-cpu -memory", c.dir: "\n"} {
+		if got, err := os.ReadFile(filepath.Join(dir, "cgroup.subtree_control")); err != nil || string(got) != want {
+			t.Errorf("%s: %q, %v; want %q", dir, got, err, want)
+		}
 	}
 }
 

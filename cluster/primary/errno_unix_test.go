@@ -1,0 +1,7 @@
+//go:build unix
+
+package primary
+
+import "syscall"
+
+const addressInUse = -int(syscall.EADDRINUSE)
