@@ -60,7 +60,7 @@ func (g *Group) theHub() *hub {
 	defer g.mu.Unlock()
 	if g.hub == nil {
 		g.hub = newHub(g.ctx, hubConfig{
-			app: g.cfg.App, keeper: g.cfg.Keeper, log: g.cfg.Log, spec: g.cfg.Spec, ready: g.ready, event: g.event, kill: g.cfg.Kill,
+			app: g.cfg.App, keeper: g.cfg.Keeper, log: g.cfg.Log, spec: g.cfg.Spec, ready: g.ready, event: g.event, unwell: g.unwell, kill: g.cfg.Kill,
 			heard: g.cfg.Heard, listening: g.cfg.Listening,
 		})
 		g.owners.Go(g.hub.run)
@@ -202,6 +202,13 @@ func (g *Group) ready(ref Ref) {
 			_ = f.Ready(g.ctx, ref.Seq) //nolint:errcheck // an owner that ends needs to know no more
 		}
 	})
+}
+
+// unwell has a process shown as unhealthy from now on.
+func (g *Group) unwell(ref Ref, wrong error) {
+	if f := g.faceOf(ref); f != nil {
+		_ = f.Judge(g.ctx, ref.Seq, wrong) //nolint:errcheck // an owner that ends needs to know no more
+	}
 }
 
 func (g *Group) event(ref Ref, ev app.Event) {

@@ -42,8 +42,8 @@ func (h *hub) guard(w *worker) {
 	}
 }
 
-// hung: the worker gets no more connections, those that wait go to the others, and its process is killed once it is
-// known where it hangs.
+// hung: the worker gets no more connections, those that wait go to the others; it is unhealthy, and its process is
+// killed once it is known where it hangs.
 func (h *hub) hung(w *worker, limit time.Duration) {
 	pid := 0
 	err := h.do(h.ctx, func() {
@@ -60,6 +60,7 @@ func (h *hub) hung(w *worker, limit time.Duration) {
 		return
 	}
 	ev := app.Event{Kind: app.EventHung, Reason: fmt.Sprintf("its event loop did not turn for %s", limit)}
+	h.unwell(w.Ref, errors.New(ev.Reason))
 	ctx, cancel := context.WithTimeout(h.ctx, stackLimit)
 	frames, err := w.agent.Stack(ctx, pid)
 	cancel()

@@ -49,6 +49,7 @@ type hubConfig struct {
 	event     func(Ref, app.Event) // something worth recording
 	heard     func(Heard)          // a message of an app
 	listening func() bool          // whether anybody wants to know about such
+	unwell    func(Ref, error)     // a worker is unhealthy; may block
 	kill      func(Ref)            // SIGKILL to its tree; may block
 }
 

@@ -87,7 +87,7 @@ func (h *hub) bind(w *worker, b primary.Bind) primary.Bound {
 		case errors.Is(err, syscall.EADDRINUSE):
 			h.portTaken(w, at)
 		case errors.Is(err, syscall.EACCES) && at.Network != sockets.Unix:
-			h.event(w.Ref, app.Event{Kind: app.EventPort, Reason: at.String() + " is not allowed: ports below 1024 are for root, or programs with CAP_NET_BIND_SERVICE"})
+			h.event(w.Ref, app.Event{Kind: app.EventPort, Reason: portReason(at, true)})
 		}
 		return out
 	}

@@ -62,6 +62,7 @@ func (f *face) report(st app.Status, events []app.Event) {
 		}
 	default:
 		m.group.cfg.Report(st, events)
+		m.explain(events)
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"math/rand/v2"
 	"slices"
 
-	"gpm/app"
 	"gpm/cluster/primary"
 	"gpm/cluster/sockets"
 	"gpm/ipc/channel"
@@ -148,16 +147,4 @@ func (h *hub) settled(e primary.Settled) {
 	default:
 		h.offer(c)
 	}
-}
-
-// portTaken tells whose an address is that a worker could not have.
-func (h *hub) portTaken(w *worker, at sockets.Address) {
-	ref := w.Ref
-	h.work.Go(func() { // looking through /proc takes milliseconds; ends by itself
-		reason := at.String() + " is in use"
-		if holders, err := sockets.FindHolders(at); err == nil && len(holders) > 0 {
-			reason += " by " + holders[0].String()
-		}
-		h.event(ref, app.Event{Kind: app.EventPort, Reason: reason})
-	})
 }

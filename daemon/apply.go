@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"gpm/app"
 	"gpm/store"
@@ -67,6 +68,8 @@ func (d *Daemon) apply(ctx context.Context, req app.ApplyRequest, out emit) erro
 			return err
 		}
 	}
+	remade := d.remade(ad)
+	stopAll(ctx, remade)
 	work := map[int]func(instance) app.Progress{}
 	for _, in := range ad.fresh {
 		work[in.member.ID] = func(in instance) app.Progress { return started(d.bringUp(ctx, in)) }
@@ -77,7 +80,9 @@ func (d *Daemon) apply(ctx context.Context, req app.ApplyRequest, out emit) erro
 	others := ad.old
 	if req.Action == app.ActionReload {
 		again := app.ActionRequest{Action: req.Action, Spec: &app.Spec{}} // the settings are new: a reload that fails takes them back
-		err, others = d.reload(ctx, ad.old, again, ad.before, out), nil
+		isRemade := func(in instance) bool { return slices.Contains(remade, in) }
+		others = slices.DeleteFunc(slices.Clone(ad.old), func(in instance) bool { return !isRemade(in) })
+		err = d.reload(ctx, slices.DeleteFunc(ad.old, isRemade), again, ad.before, out)
 	}
 	all := slices.Concat(others, ad.fresh, ad.surplus)
 	return errors.Join(err, forEach(all, max(1, len(all)), func(in instance) app.Progress { // turns bounds how many are started at once
@@ -86,6 +91,28 @@ func (d *Daemon) apply(ctx context.Context, req app.ApplyRequest, out emit) erro
 		}
 		return in.outcome(d.turns.again(ctx, in))
 	}, out))
+}
+
+// remade lists the instances that will share their ports in another way than they do now: who listens for itself
+// and who gets gpm's sockets are in each other's way, so that all of them have to end before one of them starts.
+func (d *Daemon) remade(ad admitted) (out []instance) {
+	for _, in := range slices.Concat(ad.old, ad.surplus) {
+		if ad.before[in.app].ExecMode != in.app.spec().ExecMode {
+			out = append(out, in)
+		}
+	}
+	return out
+}
+
+// stopAll ends the processes of instances that are started again at once. What does not end is told by that start.
+func stopAll(ctx context.Context, targets []instance) {
+	var all sync.WaitGroup
+	for _, in := range targets {
+		all.Go(func() {
+			_, _ = in.member.Stop(ctx, byUser)
+		})
+	}
+	all.Wait()
 }
 
 // bringUp starts an instance that is wanted up, and leaves another as it is.
@@ -174,7 +201,7 @@ func (d *Daemon) plan(req app.ApplyRequest) (plan, error) {
 			p.fresh = append(p.fresh, w)
 		}
 		for _, old := range same {
-			c := changedApp{app: old, wantedApp: wantedApp{spec: changedSpec(old.spec(), spec)}}
+			c := changedApp{app: old, wantedApp: wantedApp{spec: changedSpec(old.spec(), spec, a.Set)}}
 			if a.Set["instances"] && declared[name] == 1 && len(same) == 1 {
 				c.count = spec.Instances
 			}
@@ -231,10 +258,13 @@ func declaredSpec(a app.Declared, env map[string]string) app.Spec {
 	return spec
 }
 
-// changedSpec is the new settings of an app that exists: a restart does not change how its instances share their
-// ports, and their number is changed for itself.
-func changedSpec(old, spec app.Spec) app.Spec {
-	spec.Instances, spec.ExecMode = old.Instances, old.ExecMode
+// changedSpec is the new settings of an app that exists. The number of its instances is changed for itself, and a file
+// that speaks neither of that nor of the mode leaves how they share their ports.
+func changedSpec(old, spec app.Spec, set app.Fields) app.Spec {
+	spec.Instances = old.Instances
+	if !set["exec_mode"] && !set["instances"] {
+		spec.ExecMode = old.ExecMode
+	}
 	return spec
 }
 

@@ -134,7 +134,7 @@ func (d *Daemon) missing(saved []wantedApp) plan {
 			continue
 		}
 		existing[w.spec.Name] = same[1:]
-		w.spec = changedSpec(same[0].spec(), w.spec)
+		w.spec = changedSpec(same[0].spec(), w.spec, nil)
 		p.changed = append(p.changed, changedApp{app: same[0], wantedApp: w})
 	}
 	return p

@@ -137,7 +137,7 @@ func TestClusterBalance(t *testing.T) {
 	}
 }
 
-// TestClusterPortTaken: the app sees Node's own error, and gpm says who has the port.
+// TestClusterPortTaken: the app sees Node's own error, and gpm says who has the port, whoever binds it.
 func TestClusterPortTaken(t *testing.T) {
 	needNode(t)
 	h := newHome(t)
@@ -148,12 +148,13 @@ func TestClusterPortTaken(t *testing.T) {
 	defer l.Close()
 	_, port, _ := net.SplitHostPort(l.Addr().String())
 	h.write("web.js", webApp, 0o644)
-	h.run("start", "web.js", "-i", "1", "--max-restarts", "1", "--env", "PORT="+port)
-	h.untilState("web", app.Errored)
-	h.until("the error and the holder are recorded", hang, func() bool {
-		out := h.must("why", "web")
-		return strings.Contains(out, "EADDRINUSE") && strings.Contains(out, "e2e.test")
-	})
+	for name, mode := range map[string]string{"workers": "--instances=1", "single": "--name=single"} {
+		h.run("start", "web.js", "--name", name, mode, "--no-autorestart", "--env", "PORT="+port)
+		h.until("the error and the holder are recorded", hang, func() bool {
+			out := h.must("why", name)
+			return strings.Contains(out, "EADDRINUSE") && strings.Contains(out, ":"+port+" is in use by process") && strings.Contains(out, "e2e.test")
+		})
+	}
 }
 
 // TestClusterScale adds and removes workers under load.

@@ -42,6 +42,9 @@ function spin() { for (;;); }`, 0o644)
 	if !strings.Contains(why, "at spin (") || !strings.Contains(why, "did not turn for 1s") {
 		t.Errorf("the place is not recorded:\n%s", why)
 	}
+	if ill, end := strings.Index(why, "unhealthy"), strings.LastIndex(why, "SIGKILL"); ill < 0 || end < ill {
+		t.Errorf("it was not unhealthy before it was replaced:\n%s", why)
+	}
 	h.checkTaken(s.lost)
 	if t.Logf("%d requests, %d lost", s.asked, len(s.lost)); len(s.lost) > 2 {
 		t.Errorf("%d requests were lost", len(s.lost))

@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// FindHolders names who listens on an address: for the sentence after EADDRINUSE. It reads the
-// descriptors of every process, which takes a moment where there are thousands.
+// FindHolders names who listens on an address, one process for each socket: for the sentence after EADDRINUSE. It
+// reads the descriptors of every process until it has them, which takes a moment where there are thousands.
 func FindHolders(a Address) ([]Holder, error) {
 	entries, err := listeners(a)
 	if err != nil || len(entries) == 0 {
@@ -61,23 +61,31 @@ func listeners(a Address) (out []entry, err error) {
 	return out, nil
 }
 
-// scan looks for the sockets among the descriptors of all processes that may be read.
+// scan looks for the sockets among the descriptors of all processes that may be read, until each was seen.
 func scan(byInode map[uint64]entry) (holders []Holder, seen map[uint64]bool) {
 	seen = map[uint64]bool{}
-	links, err := filepath.Glob("/proc/[0-9]*/fd/*")
+	dirs, err := filepath.Glob("/proc/[0-9]*/fd")
 	if err != nil {
 		return nil, seen // the pattern is right
 	}
-	for _, link := range links {
-		inode, ok := socketInode(link)
-		e, wanted := byInode[inode]
-		if !ok || !wanted {
-			continue
+	for _, dir := range dirs {
+		if len(seen) == len(byInode) {
+			break
 		}
-		seen[inode] = true
-		pid, err := strconv.Atoi(strings.Split(link, "/")[2])
-		if err == nil {
-			holders = append(holders, holderOf(pid, e))
+		fds, err := os.ReadDir(dir)
+		if err != nil {
+			continue // of another user, or ended meanwhile
+		}
+		for _, fd := range fds {
+			inode, ok := socketInode(dir + "/" + fd.Name())
+			e, wanted := byInode[inode]
+			if !ok || !wanted || seen[inode] {
+				continue
+			}
+			seen[inode] = true
+			if pid, err := strconv.Atoi(strings.Split(dir, "/")[2]); err == nil {
+				holders = append(holders, holderOf(pid, e))
+			}
 		}
 	}
 	return holders, seen
