@@ -157,7 +157,7 @@ func (d *Daemon) getEvents(ctx context.Context, q ipc.EventQuery, send func(app.
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return nil
+			return ipc.Interrupted(ctx)
 		}
 	}
 }

@@ -127,8 +127,8 @@ func (d *Daemon) close() error {
 func (d *Daemon) run(ctx context.Context) error {
 	var parts sync.WaitGroup
 	defer parts.Wait()
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
 	gone, failed := make(chan struct{}), make(chan error, 1)
 	parts.Go(func() { d.exits.Run(ctx); close(gone) })
 	// Before anything is started: what cannot be asked must not run. Who asks now waits for the answer.
@@ -176,7 +176,7 @@ func (d *Daemon) run(ctx context.Context) error {
 }
 
 // end writes what is known and tells the master to end too. Every worker is gone.
-func (d *Daemon) end(stop func()) error {
+func (d *Daemon) end(stop func(error)) error {
 	d.journal.Event(app.Event{Kind: app.EventDaemonDn, ID: -1})
 	d.dropIn(false)
 	d.leave()
@@ -187,7 +187,7 @@ func (d *Daemon) end(stop func()) error {
 	ctx, cancel := context.WithTimeout(context.Background(), noteLimit)
 	defer cancel()
 	err = errors.Join(err, d.cfg.Host.Shutdown(ctx))
-	stop()
+	stop(ipc.ErrOver)
 	return err
 }
 

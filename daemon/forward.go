@@ -76,8 +76,9 @@ func (f *forwarders) tend(src logs.Source, spec app.Spec) {
 
 // start runs a forwarder until it is stopped or the daemon ends.
 func (f *forwarders) start(w *logs.Forwarder) (stop func(deleted bool)) {
-	follow, stopFollowing := context.WithCancel(f.ctx)
+	// With the daemon, rest ends first: half a line is not handed on before the next daemon has all of it.
 	rest, dropRest := context.WithCancel(f.ctx)
+	follow, stopFollowing := context.WithCancel(rest)
 	deleted := make(chan struct{})
 	f.parts.Go(func() {
 		defer dropRest()

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"gpm/app"
+	"gpm/ipc"
 	"gpm/launch"
 	"gpm/logs"
 	"gpm/master"
@@ -191,7 +192,7 @@ func (d *Daemon) postLogs(ctx context.Context, q app.LogQuery, send func(app.Log
 			return err
 		}
 	}
-	return nil
+	return ipc.Interrupted(ctx)
 }
 
 func bytesLost(n int64) string {

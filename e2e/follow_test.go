@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
+	"syscall"
 	"testing"
 
 	"gpm/app"
@@ -44,7 +45,8 @@ func TestEventsOutliveTheDaemon(t *testing.T) {
 	}
 }
 
-// TestLogsOutliveTheDaemon: who follows the output misses no line and sees none twice when the daemon is killed.
+// TestLogsOutliveTheDaemon: who follows the output misses no line and sees none twice when the daemon is killed, or makes
+// way for another in good order.
 func TestLogsOutliveTheDaemon(t *testing.T) {
 	t.Parallel()
 	h := newHome(t)
@@ -58,9 +60,13 @@ func TestLogsOutliveTheDaemon(t *testing.T) {
 		next++
 		return next%3000 == 0
 	}
-	for range scaled(3, 30) {
+	for i := range scaled(3, 30) {
 		f.until(t, "many lines", check)
-		kill(t, h.daemon().PID)
+		if pid := h.daemon().PID; i%2 == 0 {
+			kill(t, pid)
+		} else if err := syscall.Kill(pid, syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
 	}
 	f.until(t, "the lines after the last daemon", check)
 	h.must("stop", "talker")

@@ -43,7 +43,8 @@ func Handle[Req, Resp any](fn func(ctx context.Context, req Req) (Resp, error)) 
 
 // Stream makes a handler of a function that sends items one by one. An error that it
 // returns before it sent anything is the answer; later it becomes the last line. The context ends when
-// the client goes away or the server does; send fails then too.
+// the client goes away or the server does; send fails then too. After the error of
+// [Interrupted] the stream is broken off, so that the client asks the next server for the rest.
 func Stream[Req, Item any](fn func(ctx context.Context, req Req, send func(Item) error) error) Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		var req Req
@@ -52,8 +53,26 @@ func Stream[Req, Item any](fn func(ctx context.Context, req Req, send func(Item)
 		}
 		lines := newLines(w)
 		err := fn(r.Context(), req, func(item Item) error { return lines.send(item) })
+		if errors.Is(err, errInterrupted) {
+			_ = lines.end(nil) // what was sent arrives; without the mark of the end
+			panic(http.ErrAbortHandler)
+		}
 		return lines.end(err)
 	}
+}
+
+// ErrOver is the cause of the end of a server's context when no other server will take its place.
+var ErrOver = errors.New("the daemon ends for good")
+
+var errInterrupted = errors.New("the stream goes on at the next daemon")
+
+// Interrupted is what a stream without an end of its own returns when its context ends: an error when there is more to
+// come from the next server.
+func Interrupted(ctx context.Context) error {
+	if ctx.Err() == nil || errors.Is(context.Cause(ctx), ErrOver) {
+		return nil
+	}
+	return errInterrupted
 }
 
 // fromQuery is what the request of a GET implements.

@@ -155,7 +155,11 @@ func (s *server) answer(h Handler) http.HandlerFunc {
 // without a word.
 func (s *server) call(h Handler, w http.ResponseWriter, r *http.Request) (err error) {
 	defer func() {
-		if p := recover(); p != nil {
+		p := recover()
+		if p == http.ErrAbortHandler { // on purpose, see Stream
+			panic(p)
+		}
+		if p != nil {
 			s.log.Error("Panic in a request", "path", r.URL.Path, "panic", p, "stack", stack())
 			err = app.Errorf(app.CodeInternal, "cannot answer %s: internal error: %v", r.URL.Path, p)
 		}

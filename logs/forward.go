@@ -64,7 +64,8 @@ func (w *Forwarder) note(at string) error {
 	return err
 }
 
-// Run hands lines on until ctx ends; then, with the context rest, what is there already.
+// Run hands lines on until ctx ends; then, until rest ends, what is there already, also a last line without an end. A
+// caller whose successor goes on with the log lets rest end first.
 func (w *Forwarder) Run(ctx, rest context.Context) {
 	w.run(ctx, Query{Follow: true, Pump: w.pump})
 	w.run(rest, Query{Lines: -1})
