@@ -31,6 +31,8 @@ type Plan struct {
 	Mode     uint32
 	Text     string
 	Enable   [][]string // commands, in order
+	Linger   []string   // has a user's service started without a login; nil = not needed
+	Lingers  string     // the file that is there when that is so already
 	Start    [][]string
 	Active   []string // succeeds when the service runs; nil = cannot be asked
 	Disable  [][]string

@@ -97,7 +97,18 @@ func startupFunc(c *cli, cmd *cobra.Command, args []string, o startupOptions) er
 	if err := c.runAll(ctx, append(p.Enable[:len(p.Enable):len(p.Enable)], p.Start...)); err != nil {
 		return err
 	}
+	c.linger(ctx, p)
 	return c.verify(ctx, p, s, before)
+}
+
+// linger has the service of a user started with the machine, for which a user may lack the right.
+func (c *cli) linger(ctx context.Context, p boot.Plan) {
+	if p.Linger == nil || exists(p.Lingers) {
+		return
+	}
+	if err := c.runAll(ctx, [][]string{p.Linger}); err != nil {
+		c.warn("the service starts when you log in, and ends when you log out: %s; as root: %s", app.AsError(err), strings.Join(p.Linger, " "))
+	}
 }
 
 func unstartupFunc(c *cli, cmd *cobra.Command, args []string, o startupOptions) error {
@@ -300,7 +311,11 @@ func (c *cli) printPlan(p boot.Plan) error {
 	if p.File != "" {
 		fmt.Fprintf(c.out, "# %s\n%s\n", p.File, p.Text)
 	}
-	for _, words := range append(p.Enable[:len(p.Enable):len(p.Enable)], p.Start...) {
+	commands := append(p.Enable[:len(p.Enable):len(p.Enable)], p.Start...)
+	if p.Linger != nil {
+		commands = append(commands, p.Linger)
+	}
+	for _, words := range commands {
 		fmt.Fprintln(c.out, "$ "+strings.Join(words, " "))
 	}
 	return nil
