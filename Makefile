@@ -1,7 +1,7 @@
 # demo and build need Go alone. check and test install node, python3 and a C
 # compiler (race detector) from Debian where they are missing; bench needs npm, and wrk for clusters.
 
-.PHONY: demo build test logs-proof check fmt vet lint deadcode licences race fuzz chaos bench arm64 windows projects deps clean
+.PHONY: demo build test logs-proof check fmt vet lint deadcode licences race fuzz chaos vm bench arm64 windows projects deps clean
 
 # A clone that belongs to somebody else makes git fail, and stamping with it.
 export GOFLAGS := $(GOFLAGS) -buildvcs=false
@@ -74,6 +74,11 @@ fuzz:
 chaos: deps
 	GPM_CHAOS_TIME=10m go test -count=1 -timeout=30m -v -run '^TestChaos$$' ./e2e
 	GPM_CHAOS=1 go test -count=1 -timeout=30m -v -run '^TestCluster(Reload|BrokenVersion|WorkersKilled|DaemonKilled)$$' ./e2e | grep -v '^=== '
+
+# The service under systemd in an emulated machine of its own, with every controller of cgroup v2: limits, the clock, a reboot.
+# Needs root on Debian for its image, 2 GB and some minutes.
+vm:
+	@.ci/vm
 
 bench:
 	go run ./bench $(BENCH)

@@ -31,9 +31,15 @@ type Plan struct {
 	Mode     uint32
 	Text     string
 	Enable   [][]string // commands, in order
+	Linger   []string   // has a user's service started without a login; nil = not needed
+	Lingers  string     // the file that is there when that is so already
 	Start    [][]string
 	Active   []string // succeeds when the service runs; nil = cannot be asked
 	Disable  [][]string
+
+	Exists []string // succeeds when the service is there, for a system without files; nil = the file tells
+	End    []string // ends the service before it is disabled, and all apps with it; may fail when it does not run; nil = they go on
+	Notice string   // what the user is to know, once it is enabled
 }
 
 // Marks in the environment of a master.

@@ -24,7 +24,7 @@ func systemd(s Service) Plan {
 	p.Active = run("is-active", "--quiet", unit)
 	p.Disable = [][]string{run("disable", unit)}
 	if s.OfUser {
-		p.Enable = append(p.Enable, []string{"loginctl", "enable-linger", s.User})
+		p.Linger, p.Lingers = []string{"loginctl", "enable-linger", s.User}, "/var/lib/systemd/linger/"+s.User
 	}
 	return p
 }

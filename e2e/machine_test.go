@@ -18,7 +18,7 @@ import (
 
 // machine is a whole machine in namespaces, with a systemd of its own.
 type machine struct {
-	t      *testing.T
+	guest
 	outer  *exec.Cmd
 	ended  chan error
 	output bytes.Buffer
@@ -36,7 +36,8 @@ func newMachine(t *testing.T) *machine {
 			t.Skipf("%s is not installed (.ci/deps installs systemd and dbus on Debian)", tool)
 		}
 	}
-	m := &machine{t: t, ended: make(chan error, 1), cgroup: filepath.Join(cgroupRoot(t), fmt.Sprintf("gpm-machine-%d", os.Getpid()))}
+	m := &machine{ended: make(chan error, 1), cgroup: filepath.Join(cgroupRoot(t), fmt.Sprintf("gpm-machine-%d", os.Getpid()))}
+	m.guest = guest{t: t, exec: m.enter, patience: time.Minute}
 	if err := os.Mkdir(m.cgroup, 0o755); err != nil {
 		t.Skipf("no control group can be made: %v", err)
 	}
@@ -135,20 +136,8 @@ func (m *machine) awaitBoot(before int) {
 	m.must("ip", "link", "set", "lo", "up")
 }
 
-func (m *machine) until(what string, ok func() bool) {
-	m.t.Helper()
-	deadline := time.After(60 * time.Second)
-	for !ok() {
-		select {
-		case <-deadline:
-			m.t.Fatalf("not within a minute: %s\n%s", what, m.run("", "systemctl", "status", "--no-pager", "gpm-deploy").out)
-		case <-time.After(20 * time.Millisecond):
-		}
-	}
-}
-
-// run runs a command in the machine, as a user if one is given.
-func (m *machine) run(user string, words ...string) result {
+// enter runs a command in the machine, as a user if one is given.
+func (m *machine) enter(user string, words []string) result {
 	m.t.Helper()
 	args := []string{"-t", strconv.Itoa(m.init()), "-a"}
 	if user != "" {
@@ -180,26 +169,6 @@ func node(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return path
-}
-
-func (m *machine) must(words ...string) string {
-	m.t.Helper()
-	return m.mustAs("", words...)
-}
-
-func (m *machine) mustAs(user string, words ...string) string {
-	m.t.Helper()
-	r := m.run(user, words...)
-	if r.code != 0 {
-		m.t.Fatalf("%v: exit %d\n%s%s", words, r.code, r.out, r.err)
-	}
-	return r.out
-}
-
-// property is what systemd says of a service.
-func (m *machine) property(unit, name string) string {
-	m.t.Helper()
-	return strings.TrimSpace(m.must("systemctl", "show", "--value", "-p", name, unit))
 }
 
 func (m *machine) reboot() {

@@ -3,50 +3,11 @@
 package e2e
 
 import (
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
 	"testing"
-
-	"gpm/app"
 )
-
-// gpm runs gpm as the user of the service.
-func (m *machine) gpm(args ...string) string {
-	m.t.Helper()
-	return m.mustAs("deploy", append([]string{"gpm"}, args...)...)
-}
-
-// online lists the processes that are up, by id, as "name pid".
-func (m *machine) online() map[int]string {
-	m.t.Helper()
-	var list []app.Status
-	r := m.run("deploy", "gpm", "list", "--json")
-	if json.Unmarshal([]byte(r.out), &list) != nil {
-		return nil
-	}
-	up := map[int]string{}
-	for _, st := range list {
-		if st.State == app.Online {
-			up[st.ID] = fmt.Sprintf("%s %d", st.Name, st.PID)
-		}
-	}
-	return up
-}
-
-func (m *machine) untilOnline(what string, n int) map[int]string {
-	m.t.Helper()
-	m.until(what, func() bool { return len(m.online()) == n })
-	return m.online()
-}
-
-func (m *machine) same(what string, before map[int]string) {
-	m.t.Helper()
-	if now := m.online(); fmt.Sprint(now) != fmt.Sprint(before) {
-		m.t.Errorf("%s: was %v, is %v", what, before, now)
-	}
-}
 
 // names leaves the pids out.
 func names(up map[int]string) string {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -34,8 +35,8 @@ func newImportCommand(c *cli) *cobra.Command {
 		Long: `Take the apps of a pm2 over: those of the pm2 that runs, or what it has saved if none does. What is going to be
 done is shown first.
 
-While pm2 runs, its apps are added and not started, since it holds their ports and would do their work twice. With
---take-over they move one after the other: stopped there, started here, and removed there when they are up and listen where
+While pm2 runs, it goes on with its own. What listens on no port is started here as well, and is to be deleted there; what
+would find its port taken is added and not started. With --take-over they move one after the other: stopped there, started here, and removed there when they are up and listen where
 they did. A cluster boots here first, and takes its port when it becomes free. One that does not come up here is given back to pm2, and the others stay where they are.`,
 		Example: `  gpm import pm2 --dry-run
   gpm import pm2 --take-over`,
@@ -150,6 +151,7 @@ const (
 	doStart doing = "start it"
 	doMove  doing = "stop it in pm2, start it here"
 	doAdd   doing = "add it, stopped as in pm2"
+	doBoth  doing = "start it beside pm2's, which goes on"
 	doWait  doing = "add it, not started: pm2 runs it"
 	isHere  doing = "nothing: there is an app of that name"
 	isOther doing = "nothing: it is a module of pm2"
@@ -158,7 +160,16 @@ const (
 // move is one app and what is done about it.
 type move struct {
 	pm2.Moving
-	do doing
+	do    doing
+	ports []int // for doWait: those that pm2 has
+}
+
+// plan says what is done, in words.
+func (m move) plan() string {
+	if m.do == doWait && len(m.ports) > 0 {
+		return "add it, not started: pm2 has " + portNames(m.ports)
+	}
+	return string(m.do)
 }
 
 func planMoves(ctx context.Context, client *ipc.Client, s *pm2Source, o importOptions) ([]move, error) {
@@ -173,26 +184,46 @@ func planMoves(ctx context.Context, client *ipc.Client, s *pm2Source, o importOp
 		}
 	}
 	var moves []move
+	look, seen := processPorts()
 	for _, m := range s.apps {
 		if len(only) > 0 && !slices.Contains(only, m.Spec.Name) {
 			continue
 		}
-		next := move{m, doStart}
+		next := move{Moving: m, do: doStart}
 		switch {
 		case m.IsModule:
 			next.do = isOther
-		case slices.ContainsFunc(here, func(st app.Status) bool { return st.Name == m.Spec.Name }):
+		case slices.ContainsFunc(here, func(st app.Status) bool { return st.Name == m.Spec.Name && !(o.takeOver && st.State == app.Stopped) }):
 			next.do = isHere
 		case !m.IsWanted():
 			next.do = doAdd
 		case s.client != nil && o.takeOver:
 			next.do = doMove
 		case s.client != nil:
-			next.do = doWait
+			if next.do, next.ports = doBoth, s.portsOf(m, look); !seen || len(next.ports) > 0 {
+				next.do = doWait
+			}
 		}
 		moves = append(moves, next)
 	}
 	return moves, nil
+}
+
+// portsOf are the ports that are in the way of a second copy of an app. Those of clusters are open in pm2 itself, which does
+// not tell whose they are.
+func (s *pm2Source) portsOf(m pm2.Moving, look portsBy) (ports []int) {
+	for _, p := range m.Processes {
+		if p.PID > 0 {
+			ports = append(ports, look.ofTree(p.PID)...)
+		}
+	}
+	if text, err := os.ReadFile(s.files.Pid); err == nil && m.Spec.ExecMode == app.Cluster {
+		if daemon, err := strconv.Atoi(strings.TrimSpace(string(text))); err == nil {
+			ports = append(ports, look.of(daemon)...)
+		}
+	}
+	slices.Sort(ports)
+	return slices.Compact(ports)
 }
 
 func (c *cli) showMoves(s *pm2Source, moves []move) error {
@@ -209,7 +240,7 @@ func (c *cli) showMoves(s *pm2Source, moves []move) error {
 	for _, m := range moves {
 		t.rows = append(t.rows, []cell{
 			{clean(m.Spec.Name), head}, {string(m.Spec.ExecMode), plain}, {fmt.Sprint(m.Spec.Instances), plain},
-			{clean(statusesOf(m.Moving)), plain}, {clean(m.Spec.Script), plain}, {string(m.do), plain},
+			{clean(statusesOf(m.Moving)), plain}, {clean(m.Spec.Script), plain}, {m.plan(), plain},
 		})
 	}
 	return t.draw(c.out, c.paint())
@@ -229,23 +260,24 @@ func statusesOf(m pm2.Moving) string {
 // addMoves adds what is to be started or added, in one piece.
 func (c *cli) addMoves(ctx context.Context, client *ipc.Client, moves []move) error {
 	var req app.ApplyRequest
-	waiting := 0
+	by := map[doing][]string{}
 	for _, m := range moves {
 		if m.do == isHere || m.do == isOther {
 			continue
 		}
-		if m.do == doWait {
-			waiting++
-		}
-		req.Apps = append(req.Apps, m.declare(m.do != doStart))
+		by[m.do] = append(by[m.do], m.Spec.Name)
+		req.Apps = append(req.Apps, m.declare(m.do != doStart && m.do != doBoth))
 	}
 	if len(req.Apps) == 0 {
 		c.say("There is nothing to do")
 		return nil
 	}
 	err := c.follow(client.Apply(ctx, req))
-	if err == nil && waiting > 0 {
-		c.say("gpm import pm2 --take-over moves what pm2 runs; or pm2 kill, then gpm start all")
+	if both := by[doBoth]; err == nil && len(both) > 0 {
+		c.say("Two of each run now, here and in pm2: pm2 delete %s ends the other", strings.Join(both, " "))
+	}
+	if waiting := by[doWait]; len(waiting) > 0 {
+		c.say("Not started: %s. gpm import pm2 --take-over moves what pm2 runs; or pm2 delete, then gpm start, the same names", strings.Join(waiting, ", "))
 	}
 	return err
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -87,13 +88,27 @@ func startupFunc(c *cli, cmd *cobra.Command, args []string, o startupOptions) er
 		c.warn("%s may be gone after a reboot; put gpm in a lasting place first", exe)
 	}
 	before := runningPIDs(ctx, s.Home)
+	if err := c.mayEnable(ctx, p, s); err != nil {
+		return err
+	}
 	if err := c.install(ctx, p); err != nil {
 		return err
 	}
 	if err := c.runAll(ctx, append(p.Enable[:len(p.Enable):len(p.Enable)], p.Start...)); err != nil {
 		return err
 	}
+	c.linger(ctx, p)
 	return c.verify(ctx, p, s, before)
+}
+
+// linger has the service of a user started with the machine, for which a user may lack the right.
+func (c *cli) linger(ctx context.Context, p boot.Plan) {
+	if p.Linger == nil || exists(p.Lingers) {
+		return
+	}
+	if err := c.runAll(ctx, [][]string{p.Linger}); err != nil {
+		c.warn("the service starts when you log in, and ends when you log out: %s; as root: %s", app.AsError(err), strings.Join(p.Linger, " "))
+	}
 }
 
 func unstartupFunc(c *cli, cmd *cobra.Command, args []string, o startupOptions) error {
@@ -107,6 +122,17 @@ func unstartupFunc(c *cli, cmd *cobra.Command, args []string, o startupOptions) 
 	if p.File != "" && !exists(p.File) {
 		return app.Errorf(app.CodeNotFound, "cannot undo the startup: there is no %s", p.File).WithHint("gpm startup makes one")
 	}
+	if p.Exists != nil && !succeeds(cmd.Context(), p.Exists) {
+		return app.Errorf(app.CodeNotFound, "cannot undo the startup: there is no service %s", s.Name).WithHint("gpm startup makes one")
+	}
+	if p.End != nil {
+		c.say("%s", strings.Join(p.End, " "))
+		if succeeds(cmd.Context(), p.End) {
+			if err := awaitEnd(cmd.Context(), s.Home); err != nil {
+				return err
+			}
+		}
+	}
 	if err := c.runAll(cmd.Context(), p.Disable); err != nil {
 		return err
 	}
@@ -116,8 +142,33 @@ func unstartupFunc(c *cli, cmd *cobra.Command, args []string, o startupOptions) 
 		}
 		c.say("Removed %s", p.File)
 	}
+	if p.End != nil {
+		c.say("gpm is not started with the machine any more; its apps are stopped, and the next gpm starts again what should be up")
+		return nil
+	}
 	c.say("gpm is not started with the machine any more; what runs goes on until it is stopped")
 	return nil
+}
+
+// mayEnable refuses what a system without files would refuse half-way, or what ends no better.
+func (c *cli) mayEnable(ctx context.Context, p boot.Plan, s boot.Service) error {
+	if p.Exists == nil {
+		return nil
+	}
+	if succeeds(ctx, p.Exists) {
+		return app.Errorf(app.CodeConflict, "cannot make the service %s: it is there already", s.Name).WithHint("gpm unstartup %s removes it", p.Platform)
+	}
+	lock, free, err := lockHome(s.Home)
+	if err == nil && !free {
+		return app.Errorf(app.CodeConflict, "cannot make the service %s: a gpm runs in %s already", s.Name, s.Home).
+			WithHint("gpm daemon stop ends it; the service starts again what should be up")
+	}
+	return errors.Join(err, closeLock(lock))
+}
+
+// succeeds runs a command that answers by its exit code.
+func succeeds(ctx context.Context, words []string) bool {
+	return exec.CommandContext(ctx, words[0], words[1:]...).Run() == nil
 }
 
 // plan finds out for whom, for which init system and with what a service is made.
@@ -260,7 +311,11 @@ func (c *cli) printPlan(p boot.Plan) error {
 	if p.File != "" {
 		fmt.Fprintf(c.out, "# %s\n%s\n", p.File, p.Text)
 	}
-	for _, words := range append(p.Enable[:len(p.Enable):len(p.Enable)], p.Start...) {
+	commands := append(p.Enable[:len(p.Enable):len(p.Enable)], p.Start...)
+	if p.Linger != nil {
+		commands = append(commands, p.Linger)
+	}
+	for _, words := range commands {
 		fmt.Fprintln(c.out, "$ "+strings.Join(words, " "))
 	}
 	return nil
@@ -307,7 +362,7 @@ const verifyLimit = 30 * time.Second
 
 // verify makes sure that the service runs, that its daemon answers, and that nothing was restarted.
 func (c *cli) verify(ctx context.Context, p boot.Plan, s boot.Service, before map[int]int) error {
-	if p.Active != nil && exec.CommandContext(ctx, p.Active[0], p.Active[1:]...).Run() != nil {
+	if p.Active != nil && !succeeds(ctx, p.Active) {
 		return app.Errorf(app.CodeInternal, "cannot start the service %s: it is not active", s.Name).WithHint("%s tells why", "journalctl -u "+s.Name)
 	}
 	ctx, cancel := context.WithTimeout(ctx, verifyLimit)
@@ -339,6 +394,9 @@ func (c *cli) sayVerified(ctx context.Context, p boot.Plan, s boot.Service, stat
 	}
 	c.say("Verified: %s is active and enabled; "+what, s.Name, status.MasterPID)
 	c.say("What should be up is started with the machine; there is nothing to save")
+	if p.Notice != "" {
+		c.say("%s", p.Notice)
+	}
 	c.say("Undo it with: %s", c.command("gpm unstartup "+p.Platform))
 	return nil
 }
