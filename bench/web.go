@@ -21,7 +21,7 @@ import (
 // answers how many a second that were.
 const webApp = `
 const app = require('express')()
-app.get('/', (req, res) => res.send('hello'))
+app.all('/', (req, res) => res.send('hello'))
 app.get('/burst', (req, res) => {
   const count = 50000, began = process.hrtime.bigint()
   for (let i = 1; i < count; i++) process.send({ n: i })
@@ -69,6 +69,9 @@ func measureWeb(ctx context.Context, r *report, both []*manager) error {
 		r.addTimes(load.what, medians(rates), load.target, load.times)
 		worst := medians(tails)
 		r.add("p99 of these", "ms", worst, "≤ pm2", worst[1])
+	}
+	if err := measureReloads(ctx, r, both, ports); err != nil {
+		return err
 	}
 	return measureMessages(ctx, r, both, ports)
 }

@@ -36,6 +36,10 @@ type Plan struct {
 	Start    [][]string
 	Active   []string // succeeds when the service runs; nil = cannot be asked
 	Disable  [][]string
+
+	Exists []string // succeeds when the service is there, for a system without files; nil = the file tells
+	End    []string // ends the service before it is disabled, and all apps with it; may fail when it does not run; nil = they go on
+	Notice string   // what the user is to know, once it is enabled
 }
 
 // Marks in the environment of a master.

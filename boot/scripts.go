@@ -21,18 +21,23 @@ func (s Service) exports(platform string) string {
 
 // openrc uses supervise-daemon(8), which starts a master that died again.
 func openrc(s Service) Plan {
+	var env []string // not exported: OpenRC finds its own commands by the PATH of the script
+	for _, v := range s.environment("openrc") {
+		env = append(env, "--env "+quote(v.name+"="+v.value))
+	}
 	text := fmt.Sprintf(`#!/sbin/openrc-run
 # Written by gpm startup, which replaces it.
 description="gpm process manager of %s"
 supervisor=supervise-daemon
 command=%s
-command_args="master --home %s"
+command_args=%s
+supervise_daemon_args=%s
 command_user=%s
 respawn_delay=1
 respawn_max=0
 retry="TERM/%d/KILL/5"
 extra_started_commands="reload"
-%s
+
 depend() {
 	need localmount
 	after net firewall
@@ -43,7 +48,7 @@ reload() {
 	su %s -s /bin/sh -c %s
 	eend $?
 }
-`, s.User, quote(s.Program), strings.ReplaceAll(quote(s.Home), `"`, `\"`), quote(s.User), s.seconds(), s.exports("openrc"),
+`, s.User, quote(s.Program), quote("master --home "+quote(s.Home)), quote(strings.Join(env, " ")), quote(s.User), s.seconds(),
 		quote(s.User), quote(quote(s.Program)+" update --home "+quote(s.Home)))
 	return Plan{
 		File: "/etc/init.d/" + s.Name, Mode: 0o755, Text: text,
@@ -173,17 +178,4 @@ func launchd(s Service) Plan {
 
 func xmlText(s string) string {
 	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(s)
-}
-
-// windows makes a service of the machine, which runs gpm for the account that it is given.
-func windows(s Service) Plan {
-	return Plan{
-		Enable: [][]string{
-			{"sc.exe", "create", s.Name, "binPath=", `"` + s.Program + `" service --home "` + s.Home + `"`, "start=", "auto", "DisplayName=", "gpm process manager"},
-			{"sc.exe", "failure", s.Name, "reset=", "60", "actions=", "restart/1000/restart/1000/restart/5000"},
-		},
-		Start:   [][]string{{"sc.exe", "start", s.Name}},
-		Active:  nil,
-		Disable: [][]string{{"sc.exe", "stop", s.Name}, {"sc.exe", "delete", s.Name}},
-	}
 }

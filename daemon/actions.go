@@ -43,11 +43,11 @@ func reset(_ *Daemon, ctx context.Context, in instance, _ app.ActionRequest) app
 func verbOf(a app.Action) (verb, bool) {
 	v, ok := map[app.Action]verb{
 		app.ActionStart:   {new(app.Up), 256, (*Daemon).startAgain},
-		app.ActionRestart: {new(app.Up), startParallel, asked((*cluster.Member).Restart)},
+		app.ActionRestart: {new(app.Up), startParallel, restartOne},
 		app.ActionStop:    {new(app.Down), 256, asked((*cluster.Member).Stop)},
 		app.ActionDelete:  {new(app.Gone), 256, asked((*cluster.Member).Delete)},
 		app.ActionReset:   {nil, 256, reset},
-		app.ActionReload:  {new(app.Up), 1, asked((*cluster.Member).Restart)}, // of instances that cannot be replaced
+		app.ActionReload:  {new(app.Up), 1, restartOne}, // of instances that cannot be replaced
 		app.ActionSignal:  {nil, 256, (*Daemon).sendSignal},
 	}[a]
 	return v, ok
@@ -92,6 +92,10 @@ func (d *Daemon) actOn(ctx context.Context, targets []instance, req app.ActionRe
 		return d.reload(ctx, targets, req, before, out)
 	}
 	return forEach(targets, cmp.Or(max(0, req.Parallel), v.parallel), func(in instance) app.Progress { return v.do(d, ctx, in, req) }, out)
+}
+
+func restartOne(d *Daemon, ctx context.Context, in instance, _ app.ActionRequest) app.Progress {
+	return in.outcome(d.restart(ctx, in))
 }
 
 // changedSpecs are the settings of apps with new dependencies.

@@ -94,6 +94,7 @@ func (l *launcher) Launch(ctx context.Context, seq uint64) (proc.Child, error) {
 		return nil, app.Errorf(app.AsError(err).Code, "cannot start %q: %w", spec.Name, err).WithHint("%s", app.AsError(err).Hint)
 	}
 	spawn := plan.Spawn
+	spawn.Argv = l.d.withNodeOptions(spec, plan)
 	spawn.Key = childKey(l.id, seq)
 	spawn.Cgroup = l.d.cgroups.Make(spawn.Key)
 	l.limit(spec, spawn.Key)

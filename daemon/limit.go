@@ -9,13 +9,16 @@ import (
 	"gpm/app"
 )
 
-// limitPause is the time between two looks at what apps with a limit use.
-const limitPause = time.Second
+const (
+	limitPause    = time.Second // see Daemon.limitPause
+	minLimitPause = 100 * time.Millisecond
+)
 
 // enforce restarts instances above their app's limit of memory until ctx ends. It sleeps while no app has one.
 func (u *upkeep) enforce(ctx context.Context) {
 	var restarts sync.WaitGroup
 	defer restarts.Wait()
+	pause := u.d.limitPause()
 	for ctx.Err() == nil {
 		if !u.anyLimit() {
 			select {
@@ -27,7 +30,7 @@ func (u *upkeep) enforce(ctx context.Context) {
 		u.look(ctx, &restarts)
 		select {
 		case <-ctx.Done():
-		case <-time.After(limitPause):
+		case <-time.After(pause):
 		}
 	}
 }

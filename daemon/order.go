@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"gpm/app"
+	"gpm/launch"
 	"gpm/order"
 )
 
@@ -88,7 +89,32 @@ func (t *turns) again(ctx context.Context, in instance) (app.Status, error) {
 	case <-ctx.Done():
 		return in.member.Status(), context.Cause(ctx)
 	}
+	return t.d.restart(ctx, in)
+}
+
+// restart gives an instance another process. One that runs goes on when its successor would lack a secret: that is the
+// part of a start that somebody else may have to put right first.
+func (d *Daemon) restart(ctx context.Context, in instance) (app.Status, error) {
+	if st := in.member.Status(); st.State.HasChild() {
+		if err := d.checkSecrets(ctx, in, st.Seq+1); err != nil {
+			e := app.AsError(err)
+			return st, app.Errorf(e.Code, "cannot restart %q: %w; its old process goes on", in.app.spec().Name, err).WithHint("%s", e.Hint)
+		}
+	}
 	return in.member.Restart(ctx, byUser)
+}
+
+// checkSecrets looks up what the environment of an instance's next process refers to.
+func (d *Daemon) checkSecrets(ctx context.Context, in instance, seq uint64) error {
+	spec := in.app.spec()
+	if !launch.HasSecrets(spec) {
+		return nil
+	}
+	plan, err := d.resolver.Resolve(spec, launch.Instance{ID: in.member.ID, Slot: in.member.Slot, Seq: seq, Home: d.cfg.Home, HomeHash: d.hash})
+	if err == nil {
+		_, err = plan.WithSecrets(ctx)
+	}
+	return err
 }
 
 // startAgain is the start of an instance that exists.

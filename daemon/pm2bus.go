@@ -18,12 +18,12 @@ import (
 // cannot be made keeps nothing from running.
 func (d *Daemon) servePM2(ctx context.Context) {
 	files := d.files()
-	rpc, err := listenAt(files.RPC)
+	rpc, err := d.listenAt(files.RPC)
 	if err != nil {
 		d.cfg.Log.Warn("Cannot serve pm2's clients", "err", err)
 		return
 	}
-	pub, err := listenAt(files.Pub)
+	pub, err := d.listenAt(files.Pub)
 	if err != nil {
 		d.cfg.Log.Warn("Cannot serve pm2's clients", "err", errors.Join(err, rpc.Close()))
 		return
@@ -38,7 +38,7 @@ func (d *Daemon) servePM2(ctx context.Context) {
 }
 
 // listenAt makes a socket in the place of one that a dead daemon left. One that answers belongs to a pm2 that runs.
-func listenAt(path string) (net.Listener, error) {
+func (d *Daemon) listenAt(path string) (net.Listener, error) {
 	if conn, err := net.Dial("unix", path); err == nil {
 		return nil, errors.Join(errors.New(path+" belongs to a pm2 that runs"), conn.Close())
 	}
@@ -49,7 +49,11 @@ func listenAt(path string) (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := os.Chmod(path, 0o600); err != nil {
+	err = os.Chmod(path, 0o600)
+	if err == nil {
+		err = d.give(path)
+	}
+	if err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
 	return l, nil

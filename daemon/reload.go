@@ -43,7 +43,7 @@ func (d *Daemon) reload(ctx context.Context, targets []instance, req app.ActionR
 
 func (d *Daemon) reloadApp(ctx context.Context, a *application, targets []instance, req app.ActionRequest, results chan<- app.Progress) (done int) {
 	if !replaceable(a.spec()) {
-		restartInOrder(ctx, targets, results)
+		d.restartInOrder(ctx, targets, results)
 		return len(targets)
 	}
 	members := make([]*cluster.Member, len(targets))
@@ -67,7 +67,7 @@ func (d *Daemon) reloadApp(ctx context.Context, a *application, targets []instan
 
 // restartInOrder restarts instances that cannot serve beside their successors. One that does not come up ends it: the
 // others go on as they are.
-func restartInOrder(ctx context.Context, targets []instance, results chan<- app.Progress) {
+func (d *Daemon) restartInOrder(ctx context.Context, targets []instance, results chan<- app.Progress) {
 	failed := false
 	for _, in := range targets {
 		if failed {
@@ -75,7 +75,7 @@ func restartInOrder(ctx context.Context, targets []instance, results chan<- app.
 			results <- in.done(in.member.Status(), err)
 			continue
 		}
-		st, err := in.member.Restart(ctx, byUser)
+		st, err := d.restart(ctx, in)
 		if err == nil && proc.IsLate(st.Reason) {
 			err = app.Errorf(app.CodeTimeout, "cannot see it ready: %s", st.Reason)
 		}

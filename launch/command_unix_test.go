@@ -196,6 +196,13 @@ func TestTypeScript(t *testing.T) {
 			t.Errorf("node %s: %s, want %s", c.version, got, c.want)
 		}
 	}
+	for _, script := range []string{"app.ts", "app.tsx"} {
+		spec := testSpec(root, script)
+		spec.InterpreterArgs = []string{"--import", "tsx"}
+		if plan, err := r.Resolve(spec, testInstance); err != nil || plan.Spawn.Argv[0] != node {
+			t.Errorf("%s with a loader: %v, %v", script, plan.Spawn.Argv, err)
+		}
+	}
 	if err := os.WriteFile(node, []byte("#!/bin/sh\nexit 1 # broken\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}

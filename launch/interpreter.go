@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,6 +17,7 @@ import (
 type rule struct {
 	names      []string // the first that is on PATH
 	typescript bool     // node can do it too, from some version on
+	loadable   bool     // node can do it when its arguments name a loader
 }
 
 // ruleFor returns nil for an extension that says nothing.
@@ -24,9 +26,9 @@ func ruleFor(path string) *rule {
 	case ".js", ".cjs", ".mjs":
 		return &rule{names: []string{"node"}}
 	case ".ts", ".mts", ".cts":
-		return &rule{names: []string{"bun"}, typescript: true}
+		return &rule{names: []string{"bun"}, typescript: true, loadable: true}
 	case ".tsx":
-		return &rule{names: []string{"bun"}}
+		return &rule{names: []string{"bun"}, loadable: true}
 	case ".py":
 		return &rule{names: []string{"python3", "python"}}
 	case ".sh":
@@ -47,6 +49,9 @@ func ruleFor(path string) *rule {
 
 // byRule returns the interpreter with the arguments it needs.
 func (r *Resolver) byRule(look lookup, spec app.Spec, rule *rule) ([]string, error) {
+	if node, ok := look.first("node"); ok && rule.loadable && slices.ContainsFunc(spec.InterpreterArgs, isLoader) {
+		return []string{node}, nil
+	}
 	if path, ok := look.first(rule.names...); ok {
 		return []string{path}, nil
 	}
@@ -68,6 +73,12 @@ func (r *Resolver) byRule(look lookup, spec app.Spec, rule *rule) ([]string, err
 			WithHint("use node 22.6 or later, install bun, or name another with --interpreter")
 	}
 	return append([]string{node}, flags...), nil
+}
+
+// isLoader says that an argument of node names modules that may load what node cannot by itself: tsx and its like.
+func isLoader(arg string) bool {
+	name, _, _ := strings.Cut(arg, "=")
+	return slices.Contains([]string{"--import", "--loader", "--experimental-loader", "--require", "-r"}, name)
 }
 
 // stripTypes returns the flags by which a version of node runs TypeScript: it

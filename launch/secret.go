@@ -44,6 +44,16 @@ func reference(value string) (kind, of string, ok bool) {
 	return kind, of, true
 }
 
+// HasSecrets says whether the environment of an app refers to something, or may: what its files hold is seen at a start.
+func HasSecrets(spec app.Spec) bool {
+	for _, value := range spec.Env {
+		if _, _, ok := reference(value); ok {
+			return true
+		}
+	}
+	return len(spec.EnvFile) > 0
+}
+
 // checkReferences refuses those that can never be looked up.
 func checkReferences(env map[string]string) error {
 	for name, value := range env {

@@ -152,10 +152,18 @@ func stopDaemon(c *cli, ctx context.Context) error {
 	if err := askToEnd(status.MasterPID); err != nil {
 		return app.Errorf(app.CodeInternal, "cannot end the master of %s: %w", status.Home, err)
 	}
-	for { // as long as each app may take
-		lock, free, err := lockHome(status.Home)
+	if err := awaitEnd(ctx, status.Home); err != nil {
+		return err
+	}
+	c.say("Stopped; the next daemon starts again what should be up")
+	return nil
+}
+
+// awaitEnd waits for the end of a home's master, as long as each app may take.
+func awaitEnd(ctx context.Context, home string) error {
+	for {
+		lock, free, err := lockHome(home)
 		if err != nil || free {
-			c.say("Stopped; the next daemon starts again what should be up")
 			return errors.Join(err, closeLock(lock))
 		}
 		if err := pause(ctx); err != nil {

@@ -61,7 +61,7 @@ func (c *cli) daemonEnv() []string {
 	return append(os.Environ(), dropInVariable+"=1")
 }
 
-// linkFiles lets scripts find the daemon's log where pm2 has it, and puts logs and pid files where pm2's variables say.
+// linkFiles lets scripts find the daemon's log and what else pm2 makes for a new home, and puts logs and pid files where pm2's variables say.
 // That they cannot is no reason not to start.
 func (c *cli) linkFiles(home string) {
 	if c.role != asPM2 {
@@ -76,6 +76,9 @@ func (c *cli) linkFiles(home string) {
 				c.warn("cannot make %s: %s", elsewhere, err)
 			}
 		}
+	}
+	if err := errors.Join(os.MkdirAll(filepath.Join(home, "modules"), 0o700), os.WriteFile(files.Touch, nil, 0o600)); err != nil {
+		c.warn("cannot make the files of pm2: %s", err)
 	}
 	for path, target := range links {
 		if err := os.Symlink(target, path); err != nil && !errors.Is(err, fs.ErrExist) {

@@ -82,6 +82,11 @@ func runAlone(home string) error {
 		return err
 	}
 	defer table.Close()
+	unasked, err := onAsked(table.Stop)
+	if err != nil {
+		return err
+	}
+	defer unasked()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
 	return runOwned(home, func() error {

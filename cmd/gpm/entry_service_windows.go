@@ -57,6 +57,12 @@ func (s *service) Execute(_ []string, asked <-chan svc.ChangeRequest, say chan<-
 		return true, 1
 	}
 	defer table.Close()
+	unasked, err := onAsked(table.Stop)
+	if err != nil {
+		s.err = err
+		return true, 1
+	}
+	defer unasked()
 	ended := make(chan error, 1)
 	go func() {
 		ended <- daemon.Run(context.Background(), daemon.Config{Home: s.home, Host: table, Started: time.Now(), Log: s.log})

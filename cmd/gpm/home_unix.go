@@ -83,6 +83,9 @@ func exited(p *os.Process) bool {
 	return pid == p.Pid || errors.Is(err, syscall.ECHILD)
 }
 
+// onAsked has nothing to do here: who asks sends a signal.
+func onAsked(func()) (stop func(), err error) { return func() {}, nil }
+
 // askToEnd asks a master to stop everything and to end.
 func askToEnd(pid int) error { return syscall.Kill(pid, syscall.SIGTERM) }
 

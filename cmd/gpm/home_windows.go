@@ -6,8 +6,11 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
+	"sync"
 	"syscall"
+	"unsafe"
 
 	"golang.org/x/sys/windows"
 
@@ -47,12 +50,12 @@ func adoptLock(home string) (lock io.Closer, ok bool, err error) {
 
 func openMutex(home string) (h windows.Handle, existed bool, err error) {
 	pipe := ipc.Address(home)
-	name, err := windows.UTF16PtrFromString(`Local\` + pipe[strings.LastIndex(pipe, `\`)+1:])
+	name, err := windows.UTF16PtrFromString(`Global\` + pipe[strings.LastIndex(pipe, `\`)+1:])
 	if err != nil {
 		return 0, false, err
 	}
 	h, err = windows.CreateMutex(nil, false, name)
-	if errors.Is(err, windows.ERROR_ALREADY_EXISTS) {
+	if errors.Is(err, windows.ERROR_ALREADY_EXISTS) || errors.Is(err, windows.ERROR_ACCESS_DENIED) { // the latter: a service's
 		return h, true, nil
 	}
 	return h, false, err
@@ -77,8 +80,63 @@ func exited(p *os.Process) bool {
 	return err == nil && event == windows.WAIT_OBJECT_0
 }
 
-// askToEnd cannot be done here: there are no signals.
-func askToEnd(int) error { return errors.ErrUnsupported }
+// endEvent is the named object by which a master is asked to end, for there are no signals here: a service and the
+// command of a user are in different sessions, hence Global.
+func endEvent(pid int) (*uint16, error) {
+	return windows.UTF16PtrFromString(`Global\gpm-end-` + strconv.Itoa(pid))
+}
+
+// onAsked calls end when askToEnd was called for this process, until the returned function is. The user, administrators
+// and the system may ask.
+func onAsked(end func()) (stop func(), err error) {
+	user, err := windows.GetCurrentProcessToken().GetTokenUser()
+	if err != nil {
+		return nil, err
+	}
+	descriptor, err := windows.SecurityDescriptorFromString("D:P(A;;GA;;;SY)(A;;GA;;;BA)(A;;GA;;;" + user.User.Sid.String() + ")")
+	if err != nil {
+		return nil, err
+	}
+	security := &windows.SecurityAttributes{SecurityDescriptor: descriptor}
+	security.Length = uint32(unsafe.Sizeof(*security))
+	name, err := endEvent(os.Getpid())
+	if err != nil {
+		return nil, err
+	}
+	asked, err := windows.CreateEvent(security, 1, 0, name)
+	if err != nil {
+		return nil, err
+	}
+	quit, err := windows.CreateEvent(nil, 1, 0, nil)
+	if err != nil {
+		return nil, errors.Join(err, windows.CloseHandle(asked))
+	}
+	var waiting sync.WaitGroup
+	waiting.Go(func() {
+		if e, err := windows.WaitForMultipleObjects([]windows.Handle{asked, quit}, false, windows.INFINITE); err == nil && e == windows.WAIT_OBJECT_0 {
+			end()
+		}
+	})
+	return func() {
+		_ = windows.SetEvent(quit) //nolint:errcheck // it is ours and open
+		waiting.Wait()
+		windows.CloseHandle(quit)
+		windows.CloseHandle(asked)
+	}, nil
+}
+
+// askToEnd asks a master to stop everything and to end.
+func askToEnd(pid int) error {
+	name, err := endEvent(pid)
+	if err != nil {
+		return err
+	}
+	asked, err := windows.OpenEvent(windows.EVENT_MODIFY_STATE, false, name)
+	if err != nil {
+		return err
+	}
+	return errors.Join(windows.SetEvent(asked), windows.CloseHandle(asked))
+}
 
 // mayAdminister lets the service manager decide.
 func mayAdminister() bool { return true }

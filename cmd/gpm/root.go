@@ -21,7 +21,7 @@ func run(ctx context.Context, name string, args []string, stdout, stderr io.Writ
 	debug.SetGCPercent(800)
 	c := newCLI(stdout, stderr)
 	c.role, args = roleOf(name, args)
-	c.silent = c.role == asPM2 && os.Getenv("PM2_SILENT") == "true"
+	c.silent = c.role == asPM2 && (os.Getenv("PM2_SILENT") == "true" || os.Getenv("PM2_PROGRAMMATIC") == "true")
 	args = signedNumbers(args)
 	root := newRootCommand(c, firstWord(args))
 	root.SetArgs(args)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -20,6 +21,7 @@ is wanted to run by itself, after a crash and after a restart of the machine; a 
 back to it.`,
 		Args: arguments(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			force = force || c.role == asPM2 && os.Getenv("FORCE") != ""
 			return c.save(cmd.Context(), app.SaveRequest{Force: force})
 		},
 	}

@@ -87,6 +87,9 @@ func startupFunc(c *cli, cmd *cobra.Command, args []string, o startupOptions) er
 		c.warn("%s may be gone after a reboot; put gpm in a lasting place first", exe)
 	}
 	before := runningPIDs(ctx, s.Home)
+	if err := c.mayEnable(ctx, p, s); err != nil {
+		return err
+	}
 	if err := c.install(ctx, p); err != nil {
 		return err
 	}
@@ -118,6 +121,17 @@ func unstartupFunc(c *cli, cmd *cobra.Command, args []string, o startupOptions) 
 	if p.File != "" && !exists(p.File) {
 		return app.Errorf(app.CodeNotFound, "cannot undo the startup: there is no %s", p.File).WithHint("gpm startup makes one")
 	}
+	if p.Exists != nil && !succeeds(cmd.Context(), p.Exists) {
+		return app.Errorf(app.CodeNotFound, "cannot undo the startup: there is no service %s", s.Name).WithHint("gpm startup makes one")
+	}
+	if p.End != nil {
+		c.say("%s", strings.Join(p.End, " "))
+		if succeeds(cmd.Context(), p.End) {
+			if err := awaitEnd(cmd.Context(), s.Home); err != nil {
+				return err
+			}
+		}
+	}
 	if err := c.runAll(cmd.Context(), p.Disable); err != nil {
 		return err
 	}
@@ -126,6 +140,10 @@ func unstartupFunc(c *cli, cmd *cobra.Command, args []string, o startupOptions) 
 			return app.Errorf(app.CodeInternal, "cannot remove the service: %w", err)
 		}
 		c.say("Removed %s", p.File)
+	}
+	if p.End != nil {
+		c.say("gpm is not started with the machine any more; its apps are stopped, and the next gpm starts again what should be up")
+		return nil
 	}
 	c.say("gpm is not started with the machine any more; what runs goes on until it is stopped")
 	return nil
@@ -322,7 +340,7 @@ const verifyLimit = 30 * time.Second
 
 // verify makes sure that the service runs, that its daemon answers, and that nothing was restarted.
 func (c *cli) verify(ctx context.Context, p boot.Plan, s boot.Service, before map[int]int) error {
-	if p.Active != nil && exec.CommandContext(ctx, p.Active[0], p.Active[1:]...).Run() != nil {
+	if p.Active != nil && !succeeds(ctx, p.Active) {
 		return app.Errorf(app.CodeInternal, "cannot start the service %s: it is not active", s.Name).WithHint("%s tells why", "journalctl -u "+s.Name)
 	}
 	ctx, cancel := context.WithTimeout(ctx, verifyLimit)
@@ -354,6 +372,9 @@ func (c *cli) sayVerified(ctx context.Context, p boot.Plan, s boot.Service, stat
 	}
 	c.say("Verified: %s is active and enabled; "+what, s.Name, status.MasterPID)
 	c.say("What should be up is started with the machine; there is nothing to save")
+	if p.Notice != "" {
+		c.say("%s", p.Notice)
+	}
 	c.say("Undo it with: %s", c.command("gpm unstartup "+p.Platform))
 	return nil
 }
