@@ -122,12 +122,12 @@ func (v *virtual) clock(t *testing.T) {
 	v.shell("crash", "exit 3", "--restart-delay", "3600000")
 	v.gpm("restart", "steady", "--cron-restart", "0 0 * * *")
 	before := v.gpm("pid", "steady")
-	runs := func() int { return strings.Count(v.gpm("why", "often"), "exit code 0") }
-	v.until("the job runs", func() bool { return runs() > 0 })
+	ran := func() time.Time { return lastStart(t, v.gpm("why", "often")) }
+	v.until("the job runs", func() bool { return !ran().IsZero() })
 	for _, step := range []string{"+26 hours", "-26 hours"} {
 		v.must("date", "-s", step)
-		seen := runs()
-		v.until("the job goes on after "+step, func() bool { return runs() > seen })
+		seen := ran()
+		v.until("the job goes on after "+step, func() bool { return !ran().Equal(seen) })
 		if now := v.gpm("pid", "steady"); now != before {
 			t.Errorf("%s: was %s, is %s", step, before, now)
 		}

@@ -295,8 +295,8 @@ func (k *sink) snapshot() Stats {
 	return s
 }
 
-// checkTarget refuses a path that can never be a log file, and makes sure that the
-// file can be written now. A full disk is no reason to refuse: it may pass.
+// checkTarget refuses a path that can never be a log file. A file that cannot be written now, for the disk is full,
+// read-only or forbidden, is no reason to refuse: it may pass, and is a failure like any later one until then.
 func checkTarget(t Target) error {
 	if !filepath.IsAbs(t.Path) {
 		return app.Errorf(app.CodeInvalid, "cannot log to %q: not an absolute path", t.Path)
@@ -305,7 +305,7 @@ func checkTarget(t Target) error {
 	if err == nil {
 		return f.Close()
 	}
-	if passing(err) {
+	if passing(err) || errors.Is(err, syscall.EROFS) || errors.Is(err, fs.ErrPermission) {
 		return nil
 	}
 	return app.Errorf(app.CodeInvalid, "cannot log to %q: %w", t.Path, plainCause(err)).
