@@ -77,8 +77,11 @@ func endOrphaned(ctx context.Context, home string) bool {
 			continue
 		}
 		lock.Close()
-		for range client.Kill(ctx) { // which is done again should it fail
-			orphaned = true
+		orphaned = true
+		for _, err := range client.Kill(ctx) {
+			if err != nil {
+				break // it is done again
+			}
 		}
 	}
 }
