@@ -76,7 +76,7 @@ func endOrphaned(ctx context.Context, home string) bool {
 		if err != nil || !free {
 			continue
 		}
-		_ = lock.Close()
+		lock.Close()
 		for range client.Kill(ctx) { // which is done again should it fail
 			orphaned = true
 		}

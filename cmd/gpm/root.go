@@ -75,6 +75,9 @@ func newRootCommand(c *cli, first string) *cobra.Command {
 			root.AddCommand(row.commands(c)...)
 		}
 	}
+	if first == "" {
+		addCompletion(c, root)
+	}
 	return root
 }
 
