@@ -131,6 +131,42 @@ func TestFullLogDisk(t *testing.T) {
 	h.checkLoss(path)
 }
 
+// TestReadOnlyLogDisk: an app starts although the disk of its log has become read-only meanwhile, and its log goes on by
+// itself when that is over.
+func TestReadOnlyLogDisk(t *testing.T) {
+	t.Parallel()
+	nobody(t)
+	h := newHome(t)
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=1m,mode=700"); err != nil {
+		t.Skip("cannot mount a small file system:", err)
+	}
+	t.Cleanup(func() {
+		h.run("kill")
+		if err := syscall.Unmount(dir, 0); err != nil {
+			t.Errorf("cannot unmount the logs: %v", err)
+		}
+	})
+	path := filepath.Join(dir, "out.log")
+	remount := func(flags uintptr) {
+		t.Helper()
+		h.until("nobody writes to the disk", hang, func() bool { return syscall.Mount("", dir, "", syscall.MS_REMOUNT|flags, "") == nil })
+	}
+	h.must("start", progBin, "--name", "talker", "-o", path, "-e", "/dev/null", "--", "printer", "0", "10")
+	began := func(times int) bool {
+		text, err := os.ReadFile(path)
+		return err == nil && strings.Count(string(text), "out 1\n") == times
+	}
+	h.until("the log has begun", hang, func() bool { return began(1) })
+	h.must("stop", "talker")
+	remount(syscall.MS_RDONLY)
+	h.must("start", "talker")
+	h.until("the list says that it cannot be written", hang, func() bool { return strings.Contains(h.status("talker").LogTrouble, "read-only") })
+	remount(0)
+	h.until("it is written again", hang, func() bool { return h.status("talker").LogTrouble == "" && began(2) })
+	h.must("stop", "talker")
+}
+
 var lossMark = regexp.MustCompile(`\n\[gpm: (\d+) bytes lost here: [^\n]*\]\n`)
 
 // checkLoss says whether the bytes of a printer's log and those that it says are missing make up what was printed.
