@@ -162,11 +162,15 @@ func (m *merge) Pop() any {
 	return p
 }
 
-// begin puts the cursor where the history starts. A rotation between the look at
-// the chain and the opening of a file makes it look again.
+// begin puts the cursor where the history starts. When another file was opened than was chosen, for there was a
+// rotation meanwhile, it looks again.
 func (r *reader) begin(f *followed) error {
 	for {
-		again, err := r.tryBegin(f)
+		chain, err := chainOf(f.path)
+		if err != nil {
+			return err
+		}
+		again, err := r.tryBegin(f, chain)
 		if !again || err != nil {
 			return err
 		}
@@ -176,11 +180,7 @@ func (r *reader) begin(f *followed) error {
 	}
 }
 
-func (r *reader) tryBegin(f *followed) (again bool, err error) {
-	chain, err := chainOf(f.path)
-	if err != nil {
-		return false, err
-	}
+func (r *reader) tryBegin(f *followed, chain []archive) (again bool, err error) {
 	live := len(chain) - 1
 	f.end = chain[live].size
 	i, pos := live, int64(0)
@@ -197,7 +197,7 @@ func (r *reader) tryBegin(f *followed) (again bool, err error) {
 			return false, err
 		}
 	}
-	f.rest = chain[i:live]
+	f.rest, f.seen = chain[i:live], time.Time{}
 	if i > 0 {
 		f.seen = chain[i-1].at
 	}
@@ -205,7 +205,7 @@ func (r *reader) tryBegin(f *followed) (again bool, err error) {
 		return false, err
 	}
 	f.pos, f.scanned = pos, pos
-	return f.own.live() && f.id != chain[live].id, nil
+	return f.own.plain != chain[i].plain || f.own.live() && f.id != chain[live].id, nil
 }
 
 // lastOf finds the last n lines of a chain: in which of its files they begin, and where.

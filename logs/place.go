@@ -52,15 +52,10 @@ func (c *cursor) place() place {
 	return place{archive: c.own.at, pos: c.pos}
 }
 
-// find returns where the place is by now: in which file of the chain, and where in it.
+// find returns where the place is by now: in which file of the chain, and where in it. Archives count before the
+// identity of the live file: the number of a file that was removed is soon another's.
 func (p place) find(chain []archive) (i int, pos int64) {
 	live := len(chain) - 1
-	if p.archive.IsZero() && chain[live].id == p.file {
-		if chain[live].size < p.pos {
-			return live, 0 // truncated
-		}
-		return live, p.pos
-	}
 	for i, a := range chain[:live] {
 		switch {
 		case p.archive.IsZero() && a.at.After(p.seen), a.at.Equal(p.archive):
@@ -68,6 +63,9 @@ func (p place) find(chain []archive) (i int, pos int64) {
 		case !p.archive.IsZero() && a.at.After(p.archive):
 			return i, 0 // the one of the place is removed
 		}
+	}
+	if p.archive.IsZero() && chain[live].id == p.file && chain[live].size >= p.pos { // else truncated
+		return live, p.pos
 	}
 	return live, 0
 }
