@@ -156,7 +156,7 @@ func (s *server) answer(h Handler) http.HandlerFunc {
 func (s *server) call(h Handler, w http.ResponseWriter, r *http.Request) (err error) {
 	defer func() {
 		p := recover()
-		if p == http.ErrAbortHandler { // on purpose, see Stream
+		if aborted, ok := p.(error); ok && errors.Is(aborted, http.ErrAbortHandler) { // on purpose, see Stream
 			panic(p)
 		}
 		if p != nil {
