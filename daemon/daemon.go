@@ -28,7 +28,8 @@ type Config struct {
 	Home     string // absolute
 	Host     master.Host
 	Log      *slog.Logger
-	LogQuota int64 // bytes that the logs of all apps may take; 0 = logs.DefaultQuota
+	LogQuota int64        // bytes that the logs of all apps may take; 0 = logs.DefaultQuota
+	Folders  logs.Folders // where log files may be
 	Started  time.Time
 	DropIn   bool             // called as pm2: its environment variables count
 	Reopen   <-chan os.Signal // asks to open the log files anew; nil = nobody does
@@ -105,7 +106,7 @@ func open(cfg Config) (*Daemon, error) {
 		return nil, err
 	}
 	d.journal = newJournal(d.db, cfg.Host, cfg.Log)
-	if d.pump, err = logs.NewPump(logs.Options{Log: cfg.Log, Quota: cmp.Or(cfg.LogQuota, logs.DefaultQuota), OnTrouble: d.trouble.say}); err != nil {
+	if d.pump, err = logs.NewPump(logs.Options{Log: cfg.Log, Quota: cmp.Or(cfg.LogQuota, logs.DefaultQuota), Folders: cfg.Folders, OnTrouble: d.trouble.say}); err != nil {
 		return nil, errors.Join(err, d.db.Close())
 	}
 	if d.agent, err = agent.Install(cfg.Home); err != nil {

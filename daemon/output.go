@@ -45,11 +45,15 @@ func (l *launcher) output(spec app.Spec, seq uint64, s master.Spawned) (out, err
 }
 
 // checkLogs refuses what can never be a log file.
-func checkLogs(home string, spec app.Spec) error {
-	out, err := launch.LogPaths(home, spec, 0)
-	for _, path := range []string{out, err, launch.CombinedLogPath(home, spec, 0)} {
-		if path == "" {
+func checkLogs(cfg Config, spec app.Spec) error {
+	out, err := launch.LogPaths(cfg.Home, spec, 0)
+	for _, path := range []string{out, err, launch.CombinedLogPath(cfg.Home, spec, 0)} {
+		if path == "" || path == os.DevNull {
 			continue
+		}
+		if err := cfg.Folders.Check(path); err != nil {
+			return app.Errorf(app.CodeInvalid, "cannot start %q: its log file %w", spec.Name, err).
+				WithHint("GPM_LOG_FOLDERS of the daemon names them; without out_file and error_file the files are in gpm's home")
 		}
 		if err := logs.Check(path); err != nil {
 			return app.Errorf(app.CodeInvalid, "cannot start %q: its log file %q cannot be written: %w", spec.Name, path, err).

@@ -29,6 +29,7 @@ type Options struct {
 	Log       *slog.Logger  // nil = silent
 	MaxOpen   int           // log files open at once; 0 = DefaultMaxOpen
 	Quota     int64         // bytes that all log files together may take: the oldest rotated ones go; 0 = no limit
+	Folders   Folders       // where log files may be
 	OnTrouble func(Trouble) // called when a file cannot be written and when it can again; must not block or call the Pump
 }
 

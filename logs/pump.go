@@ -19,6 +19,7 @@ var ErrClosed = errors.New("the log pump is closed")
 type Pump struct {
 	log     *slog.Logger
 	alarm   func(Trouble)
+	folders Folders
 	files   *openFiles
 	watch   watchers
 	engine  *engine
@@ -33,7 +34,7 @@ type Pump struct {
 
 // NewPump starts a Pump; Close ends it.
 func NewPump(o Options) (*Pump, error) {
-	p := &Pump{log: o.Log, alarm: o.OnTrouble, files: newOpenFiles(DefaultMaxOpen), sinks: map[string]*sink{}, spools: map[string]bool{}}
+	p := &Pump{log: o.Log, alarm: o.OnTrouble, folders: o.Folders, files: newOpenFiles(DefaultMaxOpen), sinks: map[string]*sink{}, spools: map[string]bool{}}
 	if o.MaxOpen > 0 {
 		p.files.max = o.MaxOpen
 	}
@@ -82,7 +83,7 @@ func (p *Pump) Attach(r *os.File, t Target) (*Stream, error) {
 func (p *Pump) acquire(t Target) (*sink, error) {
 	k, path := p.nothing, ""
 	if t.Path != "" && t.Path != os.DevNull {
-		if err := checkTarget(t); err != nil {
+		if err := checkTarget(t, p.folders); err != nil {
 			return nil, err
 		}
 		path = canonical(t.Path, t.Owner)

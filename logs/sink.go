@@ -297,9 +297,12 @@ func (k *sink) snapshot() Stats {
 
 // checkTarget refuses a path that can never be a log file. A file that cannot be written now, for the disk is full,
 // read-only or forbidden, is no reason to refuse: it may pass, and is a failure like any later one until then.
-func checkTarget(t Target) error {
+func checkTarget(t Target, folders Folders) error {
 	if !filepath.IsAbs(t.Path) {
 		return app.Errorf(app.CodeInvalid, "cannot log to %q: not an absolute path", t.Path)
+	}
+	if err := folders.Check(t.Path); err != nil {
+		return app.Errorf(app.CodeInvalid, "cannot log to %q: %w", t.Path, err)
 	}
 	f, err := openLog(t.Path, t.Owner)
 	if err == nil {

@@ -90,7 +90,7 @@ func runAlone(home string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
 	return runOwned(home, func() error {
-		return daemon.Run(ctx, daemon.Config{Home: home, Host: table, Started: started, Log: log, LogQuota: logQuota(log)})
+		return daemon.Run(ctx, daemon.Config{Home: home, Host: table, Started: started, Log: log, LogQuota: logQuota(log), Folders: logFolders(home, log)})
 	})
 }
 
@@ -105,6 +105,22 @@ func logQuota(log *slog.Logger) int64 {
 		log.Error("Cannot use GPM_LOG_QUOTA", "value", text, "err", err)
 	}
 	return n
+}
+
+// logFolders are what GPM_LOG_FOLDERS lists, as PATH does, and those of the home itself; none when it lists none.
+func logFolders(home string, log *slog.Logger) []string {
+	var folders []string
+	for _, folder := range filepath.SplitList(os.Getenv("GPM_LOG_FOLDERS")) {
+		if !filepath.IsAbs(folder) {
+			log.Error("Cannot use a folder of GPM_LOG_FOLDERS: not an absolute path", "value", folder)
+			continue
+		}
+		folders = append(folders, folder)
+	}
+	if os.Getenv("GPM_LOG_FOLDERS") == "" {
+		return nil
+	}
+	return append(folders, filepath.Join(home, "logs"))
 }
 
 // smallHeap is the garbage collector's goal, in percent over what is in use: a daemon mostly waits.
@@ -132,7 +148,7 @@ func runDaemon(home string) error {
 	log := slog.New(daemon.LogHandler(os.Stderr, os.Getenv(dropInVariable) != ""))
 	err = runOwned(home, func() error {
 		return daemon.Run(ctx, daemon.Config{
-			Home: home, Host: link, Started: started, DropIn: os.Getenv(dropInVariable) != "", LogQuota: logQuota(log), Log: log, Reopen: reopen,
+			Home: home, Host: link, Started: started, DropIn: os.Getenv(dropInVariable) != "", LogQuota: logQuota(log), Folders: logFolders(home, log), Log: log, Reopen: reopen,
 			Healthy: func(f func()) { check.Store(&f) },
 		})
 	})
