@@ -170,7 +170,8 @@ func (s *Stream) pour(now time.Time, last bool) {
 	if p.file == nil {
 		return
 	}
-	for _, o := range p.outputs {
+	// The combined file first: who has seen a line in the stream's own may count on its place there.
+	for _, o := range slices.Backward(p.outputs) {
 		for s.pourChunk(o, now, last) {
 		}
 	}
