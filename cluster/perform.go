@@ -115,6 +115,7 @@ func (h *hub) offer(c conn) {
 		}
 	}
 	if len(able) == 0 {
+		h.log.Warn("Nobody can take a connection", "address", c.key, "tried", len(c.tried))
 		sockets.CloseConn(c.fd)
 		return
 	}

@@ -285,12 +285,12 @@ func (m *Member) report(ev app.Event) {
 // retire ends a process that has been replaced, or is to be without a replacement: its clients are told to come again, it is asked to finish and to
 // end, and made to when its kill timeout is over.
 func (g *Group) retire(ctx context.Context, old *face) {
-	st := old.Status()
-	ref := Ref{st.ID, st.Seq}
 	policy := g.cfg.Spec().Policy
 	policy.NoAutorestart = true
-	if err := old.SetPolicy(ctx, policy); err == nil && st.State.HasChild() {
-		g.windDown(ctx, ref, policy.KillTimeout)
+	err := old.SetPolicy(ctx, policy)
+	st := old.Status() // only now: before, it could still have been given another process, which then ended without a drain
+	if err == nil && st.State.HasChild() {
+		g.windDown(ctx, Ref{st.ID, st.Seq}, policy.KillTimeout)
 	}
 	if g.ctx.Err() != nil {
 		return // the next daemon goes on
