@@ -5,10 +5,11 @@ import (
 	"encoding/json"
 	"io"
 	"os"
+	"sync"
 )
 
 // whileRead returns a context that also ends when nobody reads the output any more, as in
-// `gpm logs | head`.
+// `gpm logs | head`. The function ends it too; it may be called more than once.
 func (c *cli) whileRead(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	file, ok := c.out.(*os.File)
@@ -16,7 +17,7 @@ func (c *cli) whileRead(ctx context.Context) (context.Context, func()) {
 		return ctx, cancel
 	}
 	stop := watchReader(file, cancel)
-	return ctx, func() { stop(); cancel() }
+	return ctx, sync.OnceFunc(func() { stop(); cancel() })
 }
 
 // lineWriter writes and keeps the first error.

@@ -165,3 +165,19 @@ func TestOtherVersionIsMentioned(t *testing.T) {
 		t.Errorf("%q", errOut)
 	}
 }
+
+// TestWhileReadEndsTwice: a failed write ends the following, and its own end does again.
+func TestWhileReadEndsTwice(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	defer w.Close()
+	ctx, stop := newCLI(w, os.Stderr).whileRead(t.Context())
+	stop()
+	stop()
+	if ctx.Err() == nil {
+		t.Error("it goes on")
+	}
+}
