@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -45,6 +47,9 @@ func (c *cli) act(ctx context.Context, req app.ActionRequest) error {
 			return err
 		}
 	}
+	if req.Selectors, err = asScripts(ctx, client, req.Selectors); err != nil {
+		return err
+	}
 	if err := c.announce(ctx, client, req); err != nil {
 		return err
 	}
@@ -56,6 +61,28 @@ func (c *cli) act(ctx context.Context, req app.ActionRequest) error {
 		c.remark("successfully sent signal %s to process name %s", req.Signal, strings.Join(req.Selectors, ", "))
 	}
 	return c.finish(ctx, client, err)
+}
+
+// asScripts has a selector that names no process, but a file here, mean the processes of that script: stop ./app.js.
+func asScripts(ctx context.Context, client *ipc.Client, selectors []string) ([]string, error) {
+	out := slices.Clone(selectors)
+	for i, sel := range out {
+		info, err := os.Stat(sel)
+		if err != nil || info.IsDir() || filepath.IsAbs(sel) {
+			continue
+		}
+		if _, err := client.Processes(ctx, ipc.ListQuery{Selectors: []string{sel}}); !errors.Is(err, app.ErrNotFound) {
+			continue // an error will come again
+		}
+		path, err := filepath.Abs(sel)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := client.Processes(ctx, ipc.ListQuery{Selectors: []string{path}}); err == nil { // else the error is about what was given
+			out[i] = path
+		}
+	}
+	return out, nil
 }
 
 // announce says what is about to happen to which processes, in pm2's words; nothing matched is an
@@ -92,7 +119,9 @@ func (c *cli) finish(ctx context.Context, client *ipc.Client, err error) error {
 }
 
 func newStopCommand(c *cli) *cobra.Command {
-	return newEndCommand(c, app.ActionStop, "Stop processes, keep them in the list")
+	cmd := newEndCommand(c, app.ActionStop, "Stop processes, keep them in the list")
+	addSilent(cmd, "watch", "") // pm2's: a stopped process is not watched anyway
+	return cmd
 }
 
 func newDeleteCommand(c *cli) *cobra.Command {

@@ -105,9 +105,14 @@ var ignored = []string{
 
 func addIgnored(cmd *cobra.Command) {
 	for _, name := range ignored {
-		cmd.Flags().Bool(name, false, "")
-		_ = cmd.Flags().MarkHidden(name) // it exists
+		addSilent(cmd, name, "")
 	}
+}
+
+// addSilent has a command take a switch that changes nothing.
+func addSilent(cmd *cobra.Command, name, short string) {
+	cmd.Flags().BoolP(name, short, false, "")
+	_ = cmd.Flags().MarkHidden(name) // it exists
 }
 
 // attachIf starts or restarts something, and then shows its output from that moment on, until it is interrupted.

@@ -18,6 +18,7 @@ ends the reload: the old processes go on. What is not a cluster is restarted.`
 	o.settings = addSettings(cmd)
 	o.addFlags(cmd)
 	addIgnored(cmd)
+	addSilent(cmd, "force", "f") // pm2's, against a lock that gpm does not have
 	cmd.Flags().BoolVarP(&o.updateEnv, "update-env", "a", false, "take this environment, over the present one")
 	cmd.Flags().IntVar(&o.parallel, "parallel", 0, "after the first, at most so `many` at once (default 1)")
 	return cmd
