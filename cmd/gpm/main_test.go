@@ -47,6 +47,7 @@ func runScripts(t *testing.T, dir, pm2 string) {
 			home := filepath.Join(env.WorkDir, "home")
 			for name, value := range map[string]string{
 				"GPM_HOME": home, "HOME": env.WorkDir, "PORT": freePort(t), "PORT2": freePort(t), "REALPM2": pm2,
+				"GORACE": os.Getenv("GORACE"),
 			} {
 				env.Setenv(name, value)
 			}
