@@ -275,11 +275,11 @@ func sendLine(ctx context.Context, s *Server, a args) ([]any, error) {
 	return []any{a[0]}, s.Backend.SendLine(ctx, id, line)
 }
 
-// trigger takes {id or name, msg, opts, uuid}.
 // triggerPause is how long the client has to take in how many processes will reply: it counts the replies, which come on
 // another socket, only from then on, and waits for ever for one that it has missed.
 const triggerPause = 100 * time.Millisecond
 
+// trigger takes {id or name, msg, opts, uuid}.
 func trigger(ctx context.Context, s *Server, a args) ([]any, error) {
 	var cmd struct {
 		ID   any             `json:"id"`
