@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"gpm/app"
+	"gpm/cluster/sockets"
 	"gpm/ipc"
 	"gpm/pm2"
 )
@@ -184,7 +185,7 @@ func planMoves(ctx context.Context, client *ipc.Client, s *pm2Source, o importOp
 		}
 	}
 	var moves []move
-	look, seen := processPorts()
+	look, seen := sockets.LookAtPorts()
 	for _, m := range s.apps {
 		if len(only) > 0 && !slices.Contains(only, m.Spec.Name) {
 			continue
@@ -211,15 +212,15 @@ func planMoves(ctx context.Context, client *ipc.Client, s *pm2Source, o importOp
 
 // portsOf are the ports that are in the way of a second copy of an app. Those of clusters are open in pm2 itself, which does
 // not tell whose they are.
-func (s *pm2Source) portsOf(m pm2.Moving, look portsBy) (ports []int) {
+func (s *pm2Source) portsOf(m pm2.Moving, look sockets.Ports) (ports []int) {
 	for _, p := range m.Processes {
 		if p.PID > 0 {
-			ports = append(ports, look.ofTree(p.PID)...)
+			ports = append(ports, look.OfTree(p.PID)...)
 		}
 	}
 	if text, err := os.ReadFile(s.files.Pid); err == nil && m.Spec.ExecMode == app.Cluster {
 		if daemon, err := strconv.Atoi(strings.TrimSpace(string(text))); err == nil {
-			ports = append(ports, look.of(daemon)...)
+			ports = append(ports, look.Of(daemon)...)
 		}
 	}
 	slices.Sort(ports)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"gpm/app"
+	"gpm/cluster/sockets"
 	"gpm/ipc"
 	"gpm/pm2"
 )
@@ -83,11 +84,11 @@ func (c *cli) begin(ctx context.Context, client *ipc.Client, m move) error {
 
 // moveCold stops an app there and then starts it here. The ports are those that its end has freed.
 func (c *cli) moveCold(ctx context.Context, client *ipc.Client, s *pm2Source, m move) (ports []int, err error) {
-	before := listeningPorts()
+	before := sockets.ListeningPorts()
 	if err := s.each(ctx, "stopProcessId", m.IDs()); err != nil {
 		return nil, err
 	}
-	ports = without(before, listeningPorts())
+	ports = without(before, sockets.ListeningPorts())
 	if err := c.begin(ctx, client, m); err != nil {
 		return nil, err
 	}
@@ -220,7 +221,7 @@ func awaitMoved(ctx context.Context, client *ipc.Client, name string, ports []in
 	defer tick.Stop()
 	for {
 		list, err := client.Processes(ctx, ipc.ListQuery{Selectors: []string{name}})
-		switch missing := without(ports, listeningPorts()); {
+		switch missing := without(ports, sockets.ListeningPorts()); {
 		case err != nil:
 			return err
 		case slices.ContainsFunc(list, hasFailed):
