@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -202,6 +203,14 @@ func TestTypeScript(t *testing.T) {
 		if plan, err := r.Resolve(spec, testInstance); err != nil || plan.Spawn.Argv[0] != node {
 			t.Errorf("%s with a loader: %v, %v", script, plan.Spawn.Argv, err)
 		}
+	}
+	if err := os.WriteFile(node, []byte("#!/bin/sh\necho v22.6.0\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	spec := testSpec(root, "app.ts") // what it loads may have nothing to do with TypeScript
+	spec.InterpreterArgs = []string{"-r", "dotenv/config"}
+	if plan, err := r.Resolve(spec, testInstance); err != nil || !slices.Contains(plan.Spawn.Argv, "--experimental-strip-types") {
+		t.Errorf("node 22.6 with another module: %v, %v", plan.Spawn.Argv, err)
 	}
 	if err := os.WriteFile(node, []byte("#!/bin/sh\nexit 1 # broken\n"), 0o755); err != nil {
 		t.Fatal(err)

@@ -15,10 +15,18 @@ import (
 
 // rule says who interprets files of an extension.
 type rule struct {
-	names      []string // the first that is on PATH
-	typescript bool     // node can do it too, from some version on
-	loadable   bool     // node can do it when its arguments name a loader
+	names  []string // the first that is on PATH
+	byNode byNode   // whether node can do it too
 }
+
+// byNode says when node can run what is another's, if its arguments name no loader of modules. With one it may always.
+type byNode uint8
+
+const (
+	never  byNode = iota
+	loaded        // with a loader only
+	strips        // from some version on
+)
 
 // ruleFor returns nil for an extension that says nothing.
 func ruleFor(path string) *rule {
@@ -26,9 +34,9 @@ func ruleFor(path string) *rule {
 	case ".js", ".cjs", ".mjs":
 		return &rule{names: []string{"node"}}
 	case ".ts", ".mts", ".cts":
-		return &rule{names: []string{"bun"}, typescript: true, loadable: true}
+		return &rule{names: []string{"bun"}, byNode: strips}
 	case ".tsx":
-		return &rule{names: []string{"bun"}, loadable: true}
+		return &rule{names: []string{"bun"}, byNode: loaded}
 	case ".py":
 		return &rule{names: []string{"python3", "python"}}
 	case ".sh":
@@ -49,17 +57,18 @@ func ruleFor(path string) *rule {
 
 // byRule returns the interpreter with the arguments it needs.
 func (r *Resolver) byRule(look lookup, spec app.Spec, rule *rule) ([]string, error) {
-	if node, ok := look.first("node"); ok && rule.loadable && slices.ContainsFunc(spec.InterpreterArgs, isLoader) {
-		return []string{node}, nil
-	}
-	if path, ok := look.first(rule.names...); ok {
+	node, hasNode := look.first("node")
+	loads := hasNode && rule.byNode != never && slices.ContainsFunc(spec.InterpreterArgs, isLoader)
+	if path, ok := look.first(rule.names...); ok && !loads {
 		return []string{path}, nil
 	}
-	if !rule.typescript {
+	if rule.byNode == loaded && loads {
+		return []string{node}, nil
+	}
+	if rule.byNode != strips {
 		return nil, noProgram(rule.names[0])
 	}
-	node, ok := look.first("node")
-	if !ok {
+	if !hasNode {
 		return nil, app.Errorf(app.CodeNotFound, "neither bun nor node is on PATH to run TypeScript").
 			WithHint("install one of them, or name another with --interpreter")
 	}
@@ -68,7 +77,7 @@ func (r *Resolver) byRule(look lookup, spec app.Spec, rule *rule) ([]string, err
 		return nil, err
 	}
 	flags, ok := stripTypes(version)
-	if !ok {
+	if !ok && !loads {
 		return nil, app.Errorf(app.CodeNotFound, "%s is version %s, which cannot run TypeScript, and bun is not on PATH", node, version).
 			WithHint("use node 22.6 or later, install bun, or name another with --interpreter")
 	}
