@@ -89,9 +89,14 @@ func runAlone(home string) error {
 	defer unasked()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
-	return runOwned(home, func() error {
-		return daemon.Run(ctx, daemon.Config{Home: home, Host: table, Started: started, Log: log, LogQuota: logQuota(log), Folders: logFolders(home, log)})
-	})
+	cfg := daemonConfig(home, log)
+	cfg.Host, cfg.Started = table, started
+	return runOwned(home, func() error { return daemon.Run(ctx, cfg) })
+}
+
+// daemonConfig is what the environment says of a daemon.
+func daemonConfig(home string, log *slog.Logger) daemon.Config {
+	return daemon.Config{Home: home, Log: log, LogQuota: logQuota(log), Folders: logFolders(home, log)}
 }
 
 // logQuota is what GPM_LOG_QUOTA says; 0 = gpm's default.
@@ -109,18 +114,19 @@ func logQuota(log *slog.Logger) int64 {
 
 // logFolders are what GPM_LOG_FOLDERS lists, as PATH does, and those of the home itself; none when it lists none.
 func logFolders(home string, log *slog.Logger) []string {
-	var folders []string
-	for _, folder := range filepath.SplitList(os.Getenv("GPM_LOG_FOLDERS")) {
+	list := os.Getenv("GPM_LOG_FOLDERS")
+	if list == "" {
+		return nil
+	}
+	folders := []string{filepath.Join(home, "logs")}
+	for _, folder := range filepath.SplitList(list) {
 		if !filepath.IsAbs(folder) {
 			log.Error("Cannot use a folder of GPM_LOG_FOLDERS: not an absolute path", "value", folder)
 			continue
 		}
 		folders = append(folders, folder)
 	}
-	if os.Getenv("GPM_LOG_FOLDERS") == "" {
-		return nil
-	}
-	return append(folders, filepath.Join(home, "logs"))
+	return folders
 }
 
 // smallHeap is the garbage collector's goal, in percent over what is in use: a daemon mostly waits.
@@ -146,12 +152,10 @@ func runDaemon(home string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
 	log := slog.New(daemon.LogHandler(os.Stderr, os.Getenv(dropInVariable) != ""))
-	err = runOwned(home, func() error {
-		return daemon.Run(ctx, daemon.Config{
-			Home: home, Host: link, Started: started, DropIn: os.Getenv(dropInVariable) != "", LogQuota: logQuota(log), Folders: logFolders(home, log), Log: log, Reopen: reopen,
-			Healthy: func(f func()) { check.Store(&f) },
-		})
-	})
+	cfg := daemonConfig(home, log)
+	cfg.Host, cfg.Started, cfg.Reopen, cfg.DropIn = link, started, reopen, os.Getenv(dropInVariable) != ""
+	cfg.Healthy = func(f func()) { check.Store(&f) }
+	err = runOwned(home, func() error { return daemon.Run(ctx, cfg) })
 	err = errors.Join(err, link.Close())
 	if errors.Is(err, daemon.ErrMasterGone) {
 		return errors.Join(err, succeed(home))

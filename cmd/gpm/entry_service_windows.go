@@ -64,9 +64,9 @@ func (s *service) Execute(_ []string, asked <-chan svc.ChangeRequest, say chan<-
 	}
 	defer unasked()
 	ended := make(chan error, 1)
-	go func() {
-		ended <- daemon.Run(context.Background(), daemon.Config{Home: s.home, Host: table, Started: time.Now(), Log: s.log})
-	}()
+	cfg := daemonConfig(s.home, s.log)
+	cfg.Host, cfg.Started = table, time.Now()
+	go func() { ended <- daemon.Run(context.Background(), cfg) }()
 	const accepts = svc.AcceptStop | svc.AcceptShutdown
 	say <- svc.Status{State: svc.Running, Accepts: accepts}
 	for {
