@@ -69,7 +69,7 @@ func (d *Daemon) apply(ctx context.Context, req app.ApplyRequest, out emit) erro
 		}
 	}
 	remade := d.remade(ad)
-	stopAll(ctx, remade)
+	endAll(ctx, remade)
 	work := map[int]func(instance) app.Progress{}
 	for _, in := range ad.fresh {
 		work[in.member.ID] = func(in instance) app.Progress { return started(d.bringUp(ctx, in)) }
@@ -104,8 +104,8 @@ func (d *Daemon) remade(ad admitted) (out []instance) {
 	return out
 }
 
-// stopAll ends the processes of instances that are started again at once. What does not end is told by that start.
-func stopAll(ctx context.Context, targets []instance) {
+// endAll ends the processes of instances that are started again at once. What does not end is told by that start.
+func endAll(ctx context.Context, targets []instance) {
 	var all sync.WaitGroup
 	for _, in := range targets {
 		all.Go(func() {
