@@ -72,16 +72,27 @@ func TestSticky(t *testing.T) {
 	needNode(t)
 	h := newHome(t)
 	port := h.startWebAs(4, 1, "--sticky", "ip")
-	servers := map[string]bool{}
-	for client := range 16 {
+	askAs := func(client int) string {
 		dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, byte(10+client))}}
 		one := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: dialer.DialContext}, Timeout: 5 * time.Second}
+		pid, err := ask(t.Context(), one, port, "/")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return pid
+	}
+	h.until("all four serve", hang, func() bool { // each that begins to takes clients from the others
+		all := map[string]bool{}
+		for client := range 40 {
+			all[askAs(client)] = true
+		}
+		return len(all) == 4
+	})
+	servers := map[string]bool{}
+	for client := range 16 {
 		mine := map[string]bool{}
 		for range 5 {
-			pid, err := ask(t.Context(), one, port, "/")
-			if err != nil {
-				t.Fatal(err)
-			}
+			pid := askAs(client)
 			mine[pid], servers[pid] = true, true
 		}
 		if len(mine) != 1 {

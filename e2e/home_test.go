@@ -257,7 +257,7 @@ func (h *home) outLog(name string) string {
 // freePort returns a port that nobody listens on at the moment.
 func freePort(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := net.Listen("tcp", ":0") // at all addresses, as an app does: the port of an old connection from another one is not free
 	if err != nil {
 		t.Fatal(err)
 	}
