@@ -264,21 +264,26 @@ func (h *home) checkStatus(method, path, body string, want int) {
 	}
 }
 
+// mountSmall mounts a file system of that size, or skips the test. It ends with the test, after the home's processes:
+// while one of them is ending, its lock is free a moment before all its files are.
+func (h *home) mountSmall(dir, size string) {
+	h.t.Helper()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "mode=700,size="+size); err != nil {
+		h.t.Skip("cannot mount a small file system:", err)
+	}
+	h.t.Cleanup(func() {
+		h.run("kill")
+		h.until("nobody has files in "+dir, hang, func() bool { return !errors.Is(syscall.Unmount(dir, 0), syscall.EBUSY) })
+	})
+}
+
 // TestFullDisk: no intent is lost or half-kept, the apps go on, and space makes all well again.
 func TestFullDisk(t *testing.T) {
 	t.Parallel()
 	nobody(t)
 	h := newHome(t)
 	h.makeHome()
-	if err := syscall.Mount("tmpfs", h.dir, "tmpfs", 0, "size=1m,mode=700"); err != nil {
-		t.Skip("cannot mount a small file system:", err)
-	}
-	t.Cleanup(func() {
-		h.run("kill")
-		if err := syscall.Unmount(h.dir, 0); err != nil {
-			t.Errorf("cannot unmount the home: %v", err)
-		}
-	})
+	h.mountSmall(h.dir, "1m")
 	h.must("start", progBin, "--name", "before", "--", "printer", "0", "1000")
 	pid := h.status("before").PID
 	filler := filepath.Join(h.dir, "filler")
@@ -319,14 +324,7 @@ func TestFullDiskAtFirst(t *testing.T) {
 	nobody(t)
 	h := newHome(t)
 	h.makeHome()
-	if err := syscall.Mount("tmpfs", h.dir, "tmpfs", 0, "size=16k,mode=700"); err != nil {
-		t.Skip("cannot mount a small file system:", err)
-	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(h.dir, 0); err != nil {
-			t.Errorf("cannot unmount the home: %v", err)
-		}
-	})
+	h.mountSmall(h.dir, "16k")
 	h.refused("no space left", "list")
 	h.untouched()
 }

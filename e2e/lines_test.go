@@ -101,15 +101,7 @@ func TestFullLogDisk(t *testing.T) {
 	nobody(t)
 	h := newHome(t)
 	dir := t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=256k,mode=700"); err != nil {
-		t.Skip("cannot mount a small file system:", err)
-	}
-	t.Cleanup(func() {
-		h.run("kill")
-		if err := syscall.Unmount(dir, 0); err != nil {
-			t.Errorf("cannot unmount the logs: %v", err)
-		}
-	})
+	h.mountSmall(dir, "256k")
 	filler, path := filepath.Join(dir, "filler"), filepath.Join(dir, "out.log")
 	const n = 60000
 	h.must("start", progBin, "--name", "talker", "--no-autorestart", "-o", path, "-e", "/dev/null", "--", "printer", strconv.Itoa(n), "10000")
@@ -138,15 +130,7 @@ func TestReadOnlyLogDisk(t *testing.T) {
 	nobody(t)
 	h := newHome(t)
 	dir := t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=1m,mode=700"); err != nil {
-		t.Skip("cannot mount a small file system:", err)
-	}
-	t.Cleanup(func() {
-		h.run("kill")
-		if err := syscall.Unmount(dir, 0); err != nil {
-			t.Errorf("cannot unmount the logs: %v", err)
-		}
-	})
+	h.mountSmall(dir, "1m")
 	path := filepath.Join(dir, "out.log")
 	remount := func(flags uintptr) {
 		t.Helper()
