@@ -55,69 +55,86 @@ func (f *floods) remove(name string) error {
 	return errors.Join(os.Remove(f.note(name)), os.Remove(f.file(name)))
 }
 
-// holds waits until a file has so many bytes, and returns when that was.
-func holds(ctx context.Context, file string, size int64) (time.Time, error) {
-	for limit := time.Now().Add(5 * time.Minute); ctx.Err() == nil && time.Now().Before(limit); time.Sleep(time.Millisecond) {
-		if st, err := os.Stat(file); err == nil && st.Size() >= size {
-			return time.Now(), nil
+// stall is how long a file may not grow until what it lacks counts as lost.
+const stall = 10 * time.Second
+
+// fill waits until a file has so many bytes or grows no more. It returns when it last grew and how much it lacks.
+func fill(ctx context.Context, file string, size int64) (last time.Time, lacks int64, err error) {
+	last = time.Now()
+	have := int64(0)
+	for ; have < size && time.Since(last) < stall; time.Sleep(time.Millisecond) {
+		if ctx.Err() != nil {
+			return last, 0, ctx.Err()
+		}
+		if st, err := os.Stat(file); err == nil && st.Size() > have {
+			have, last = st.Size(), time.Now()
 		}
 	}
-	return time.Time{}, fmt.Errorf("the file %s does not fill: %w", filepath.Base(file), errors.Join(ctx.Err(), context.DeadlineExceeded))
+	return last, max(0, size-have), nil
 }
 
-// wait returns how long it took from the app's first line until the file has all.
-func (f *floods) wait(ctx context.Context, name string, size int64) (time.Duration, error) {
-	ended, err := holds(ctx, f.file(name), size)
+// poured is what was seen of a flood.
+type poured struct {
+	took time.Duration
+	cpu  time.Duration // of the manager
+	lost int64         // bytes
+}
+
+// wait watches the log from the app's first line until it has all.
+func (f *floods) wait(ctx context.Context, name string, size int64) (p poured, err error) {
+	ended, lost, err := fill(ctx, f.file(name), size)
 	if err != nil {
-		return 0, err
+		return poured{}, err
 	}
 	text, err := os.ReadFile(f.note(name))
 	if err != nil {
-		return 0, err
+		return poured{}, err
 	}
 	began, err := strconv.ParseInt(string(text), 10, 64)
-	return ended.Sub(time.Unix(0, began)), err
+	return poured{took: ended.Sub(time.Unix(0, began)), lost: lost}, err
 }
 
 // flooding is one way to get the output of the app into a file, and what was seen of it, a figure for each round.
 type flooding struct {
 	name  string
-	once  func(ctx context.Context, name string) (took, cpu time.Duration, err error)
+	rival bool
+	once  func(ctx context.Context, name string) (poured, error)
 	rates []float64 // MB/s
 	costs []float64 // ms of CPU for each MB
 }
 
 // cat is what a manager is measured by: program | cat > file.
-func (f *floods) cat(ctx context.Context, name string) (took, _ time.Duration, err error) {
+func (f *floods) cat(ctx context.Context, name string) (poured, error) {
 	cmd := exec.CommandContext(ctx, "sh", "-c", strings.Join(f.app(name), " ")+" | cat > "+f.file(name))
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return 0, 0, fmt.Errorf("cannot run cat: %w\n%s", err, out)
+		return poured{}, fmt.Errorf("cannot run cat: %w\n%s", err, out)
 	}
-	took, err = f.wait(ctx, name, f.bytes())
-	return took, 0, err
+	return f.wait(ctx, name, f.bytes())
 }
 
-// under has a manager run the app, and tells how long that took and what CPU time the manager used.
-func (f *floods) under(m *manager, size int64, options ...string) func(context.Context, string) (took, cpu time.Duration, err error) {
-	return func(ctx context.Context, name string) (took, cpu time.Duration, err error) {
+// under has a manager run the app.
+func (f *floods) under(m *manager, size int64, options ...string) func(context.Context, string) (poured, error) {
+	return func(ctx context.Context, name string) (poured, error) {
 		app := f.app(name)
 		args := append([]string{"start", app[0], "--name", name, "--no-autorestart", "-o", f.file(name), "-e", "/dev/null"}, options...)
 		before, err := cpuTime(m.pids())
 		if err != nil {
-			return 0, 0, err
+			return poured{}, err
 		}
 		if _, _, err := m.run(ctx, append(append(args, "--"), app[1:]...)...); err != nil {
-			return 0, 0, err
+			return poured{}, err
 		}
-		if took, err = f.wait(ctx, name, size); err != nil {
-			return 0, 0, err
+		p, err := f.wait(ctx, name, size)
+		if err != nil {
+			return poured{}, err
 		}
 		after, err := cpuTime(m.pids())
 		if err != nil {
-			return 0, 0, err
+			return poured{}, err
 		}
+		p.cpu = after - before
 		_, _, err = m.run(ctx, "delete", name)
-		return took, after - before, err
+		return p, err
 	}
 }
 
@@ -137,31 +154,32 @@ stderr_logfile=/dev/null
 `
 
 // supervisord is Debian's. Its start is not counted.
-func (f *floods) supervisord(ctx context.Context, name string) (took, cpu time.Duration, err error) {
+func (f *floods) supervisord(ctx context.Context, name string) (p poured, err error) {
 	config := filepath.Join(f.dir, "supervisord.conf")
 	text := fmt.Sprintf(supervisorConfig, f.dir, strings.Join(f.app(name), " "), f.file(name))
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
-		return 0, 0, err
+		return poured{}, err
 	}
 	cmd := exec.CommandContext(ctx, "supervisord", "-n", "-c", config)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Start(); err != nil {
-		return 0, 0, err
+		return poured{}, err
 	}
 	pid := []int{cmd.Process.Pid}
-	_, err = holds(ctx, f.note(name), 1)
+	_, _, err = fill(ctx, f.note(name), 1)
 	before, beforeErr := cpuTime(pid)
 	if err == nil {
-		took, err = f.wait(ctx, name, f.bytes())
+		p, err = f.wait(ctx, name, f.bytes())
 	}
 	after, afterErr := cpuTime(pid)
+	p.cpu = after - before
 	_ = cmd.Process.Signal(os.Interrupt)
 	_ = cmd.Wait() // its code says that it was interrupted
-	if err != nil {
-		return 0, 0, fmt.Errorf("supervisord: %w\n%s", err, out.String())
+	if err = errors.Join(err, beforeErr, afterErr); err != nil {
+		return poured{}, fmt.Errorf("supervisord: %w\n%s", err, out.String())
 	}
-	return took, after - before, errors.Join(beforeErr, afterErr)
+	return p, nil
 }
 
 // stampOptions are for a log with timestamps.
@@ -175,10 +193,10 @@ func measureFloods(ctx context.Context, r *report, gpm, pm2 *manager) error {
 	}
 	cat, raw := &flooding{name: "cat", once: f.cat}, &flooding{name: "raw", once: f.under(gpm, f.bytes(), "--no-log-rotate")}
 	stamped := &flooding{name: "stamped", once: f.under(gpm, f.bytes()+int64(f.lines*stampLength), stampOptions...)}
-	other := &flooding{name: "pm2", once: f.under(pm2, f.bytes(), "--interpreter", "none")}
+	other := &flooding{name: "pm2", rival: true, once: f.under(pm2, f.bytes(), "--interpreter", "none")}
 	ways := []*flooding{cat, raw, stamped, other}
 	if _, err := exec.LookPath("supervisord"); err == nil {
-		ways = append(ways, &flooding{name: "supervisord", once: f.supervisord})
+		ways = append(ways, &flooding{name: "supervisord", rival: true, once: f.supervisord})
 	} else {
 		progress("supervisord is not there (apt-get install supervisor)")
 	}
@@ -210,14 +228,20 @@ func measureFloods(ctx context.Context, r *report, gpm, pm2 *manager) error {
 	return os.RemoveAll(f.dir)
 }
 
-// round lets the app print once in one way.
+// round lets the app print once in one way. Only a rival may lose something.
 func (f *floods) round(ctx context.Context, w *flooding) error {
-	took, cpu, err := w.once(ctx, w.name)
+	p, err := w.once(ctx, w.name)
 	if err != nil {
 		return err
 	}
-	mb := float64(f.bytes()) / 1e6
-	w.rates, w.costs = append(w.rates, mb/took.Seconds()), append(w.costs, milliseconds(cpu)/mb)
+	if p.lost > 0 && !w.rival {
+		return fmt.Errorf("%d bytes of the log %s are lost", p.lost, w.name)
+	}
+	if p.lost > 0 {
+		progress("%s has lost %.1f MB of %.1f", w.name, float64(p.lost)/1e6, float64(f.bytes())/1e6)
+	}
+	mb := float64(f.bytes()-p.lost) / 1e6
+	w.rates, w.costs = append(w.rates, mb/p.took.Seconds()), append(w.costs, milliseconds(p.cpu)/mb)
 	return f.remove(w.name)
 }
 
