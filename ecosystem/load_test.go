@@ -339,7 +339,7 @@ func TestYAMLIsBounded(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			start := time.Now()
 			_, err := read(t, "a.yaml", text, nil)
-			if took := time.Since(start); err == nil || took > 15*time.Second {
+			if took := time.Since(start); err == nil || took > time.Minute {
 				t.Errorf("%v after %v", err, took)
 			} else {
 				t.Log(took, err)
