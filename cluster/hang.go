@@ -16,7 +16,7 @@ const (
 	// bootLimit is how long a process may take to load its modules, which is one turn of its loop.
 	bootLimit = time.Minute
 	// stackLimit is how long looking for the place where it hangs may take.
-	stackLimit = 2 * time.Second
+	stackLimit = 5 * time.Second
 )
 
 // guard asks a process again and again whether its event loop turns, if its app had a limit for that when it started.

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"gpm/app"
+	"gpm/testprog"
 )
 
 // store is a keeper within the test.
@@ -217,12 +218,11 @@ func timeout(t *testing.T) context.Context {
 
 func freePort(t *testing.T) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := testprog.Port(1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	return port
 }
 
 func TestTrialGetsNoConnection(t *testing.T) {

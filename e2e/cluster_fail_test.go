@@ -17,27 +17,27 @@ import (
 	"gpm/app"
 )
 
-// broken are new versions of webApp that must not get into service, and what gpm says about each.
-var broken = map[string]struct{ code, words string }{
-	"crashes at import":   {`throw new Error('no such table')`, "exit code 1"},
-	"throws after 1 s":    {webApp + `; setTimeout(() => { throw new Error('no such table') }, 1000)`, "exit code 1"},
-	"never listens":       {`setInterval(() => {}, 1000)`, "does not listen"},
-	"listens elsewhere":   {strings.Replace(webApp, "Number(process.env.PORT)", "0", 1), "does not listen"},
-	"hangs at its start":  {`for (;;);`, "does not listen"},
-	"is no script at all": {`const const const`, "exit code 1"},
-	"is not healthy":      {strings.Replace(webApp, "(req, res) => {", "(req, res) => { if (req.url === '/health') { res.statusCode = 500; return res.end() }", 1), "500"},
+// broken are new versions of webApp that must not get into service, how long each is waited for, and what gpm says of it.
+var broken = map[string]struct{ code, within, words string }{
+	"crashes at import":   {`throw new Error('no such table')`, "60s", "exit code 1"},
+	"throws after 1 s":    {webApp + `; setTimeout(() => { throw new Error('no such table') }, 1000)`, "60s", "exit code 1"},
+	"never listens":       {`setInterval(() => {}, 1000)`, "2s", "does not listen"},
+	"listens elsewhere":   {strings.Replace(webApp, "Number(process.env.PORT)", "0", 1), "2s", "does not listen"},
+	"hangs at its start":  {`for (;;);`, "2s", "does not listen"},
+	"is no script at all": {`const const const`, "60s", "exit code 1"},
+	"is not healthy":      {strings.Replace(webApp, "(req, res) => {", "(req, res) => { if (req.url === '/health') { res.statusCode = 500; return res.end() }", 1), "5s", "500"},
 }
 
 // TestClusterBrokenVersion: a reload to what does not work changes nothing for the clients.
 func TestClusterBrokenVersion(t *testing.T) {
 	needNode(t)
 	h := newHome(t)
-	port := h.startWeb(2, "--listen-timeout", "2s", "--kill-timeout", "1s", "--health-http", "/health")
+	port := h.startWeb(2, "--listen-timeout", "60s", "--kill-timeout", "1s", "--health-http", "/health")
 	tr := startTraffic(port)
 	before := pidsOf(h.instances("web"))
 	for name, b := range broken {
 		h.write("web.js", b.code, 0o644)
-		r := h.run("reload", "web")
+		r := h.run("reload", "web", "--listen-timeout", b.within)
 		if r.code == 0 || !strings.Contains(r.err, b.words) {
 			t.Errorf("%s: exit %d, want a failure that says %q\n%s%s", name, r.code, b.words, r.out, r.err)
 		}
@@ -49,7 +49,7 @@ func TestClusterBrokenVersion(t *testing.T) {
 		}
 	}
 	h.write("web.js", webApp, 0o644)
-	h.must("reload", "web")
+	h.must("reload", "web", "--listen-timeout", "60s")
 	tr.check(t)
 }
 
@@ -214,8 +214,8 @@ console.log(typeof process.send, process.connected, require('cluster').isPrimary
 setTimeout(() => process.send('ready'), 300)
 setInterval(() => {}, 1000)`, 0o644)
 	began := time.Now()
-	h.must("start", "ready.js", "--wait-ready", "--listen-timeout", "10s")
-	if took := time.Since(began); took < 300*time.Millisecond || took > 8*time.Second {
+	h.must("start", "ready.js", "--wait-ready", "--listen-timeout", "90s")
+	if took := time.Since(began); took < 300*time.Millisecond || took > hang {
 		t.Errorf("ready after %s", took)
 	}
 	if got, want := h.outLog("ready"), "function true true undefined undefined\n"; got != want {

@@ -9,7 +9,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -257,12 +256,17 @@ func (h *home) outLog(name string) string {
 // freePort returns a port that nobody listens on at the moment.
 func freePort(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", ":0") // at all addresses, as an app does: the port of an old connection from another one is not free
+	return freePorts(t, 1)
+}
+
+// freePorts returns the first of n in a row.
+func freePorts(t *testing.T, n int) string {
+	t.Helper()
+	port, err := testprog.Port(n)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
+	return strconv.Itoa(port)
 }
 
 // get asks a server once, on a connection of its own.

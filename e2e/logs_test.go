@@ -105,7 +105,7 @@ func TestLogDriverStdout(t *testing.T) {
 		t.Fatal(err)
 	}
 	f := h.follow("master", "--home", h.dir)
-	h.until("the daemon answers", 30*time.Second, func() bool { return h.run("ping").code == 0 })
+	h.until("the daemon answers", hang, func() bool { return h.run("daemon", "status").code == 0 }) // which starts none
 	h.must("start", progBin, "--name", "talker", "--log-driver", "stdout", "-o", "/dev/null", "--", "printer", "0", "200")
 	for i, until := range []int{50, 150, 250} {
 		if i > 0 {

@@ -77,7 +77,7 @@ time.sleep(1000)
 // and ends with the first that does not come up.
 func TestReadyByTCP(t *testing.T) {
 	h := newHome(t)
-	script, port := h.write("slow.py", slowPython, 0o644), freePort(t)
+	script, port := h.write("slow.py", slowPython, 0o644), freePorts(t, 2)
 	before := time.Now()
 	h.must("start", script, "-i", "2", "--increment-var", "PORT", "--env", "PORT="+port, "--ready", "tcp:$PORT", "--listen-timeout", "60s")
 	if !h.all("slow", app.Online) || time.Since(before) < 500*time.Millisecond {

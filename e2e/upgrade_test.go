@@ -11,7 +11,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"gpm/app"
 	"gpm/testprog"
@@ -79,7 +78,7 @@ func TestUpgrade(t *testing.T) {
 	ports := h.servers()
 	ports["cluster"] = freePort(t)
 	h.must("start", script(t, "http.js"), "-i", "2", "--name", "cluster", "--env", "PORT="+ports["cluster"])
-	h.until("the cluster answers", 15*time.Second, func() bool { return get(t.Context(), ports["cluster"]) == nil })
+	h.until("the cluster answers", hang, func() bool { return get(t.Context(), ports["cluster"]) == nil })
 	h.must("start", progBin, "--name", "printer", "--", "printer", "0", "2000")
 	names := []string{"node", "go", "python", "cluster", "printer"}
 	before, daemon := pids(h.list(), names...), h.daemon()

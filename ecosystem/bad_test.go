@@ -112,7 +112,7 @@ func complain(t *testing.T, name string) string {
 	}
 	start := time.Now()
 	_, err := ecosystem.Load(t.Context(), "testdata/bad/"+name, opts)
-	if took := time.Since(start); took > 30*time.Second {
+	if took := time.Since(start); took > time.Minute {
 		t.Errorf("took %v", took)
 	}
 	if err == nil {

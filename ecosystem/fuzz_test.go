@@ -31,7 +31,7 @@ func fuzz(f *testing.F, name string, seeds ...string) {
 		}
 		start := time.Now()
 		out, err := loadText(name, input)
-		if took := time.Since(start); took > 20*time.Second {
+		if took := time.Since(start); took > time.Minute {
 			t.Errorf("took %v", took)
 		}
 		if err == nil {

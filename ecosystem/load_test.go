@@ -317,7 +317,7 @@ func TestUnreadable(t *testing.T) {
 	} {
 		start := time.Now()
 		_, err := ecosystem.Load(t.Context(), name, ecosystem.Options{Cwd: dir})
-		if err == nil || !strings.Contains(err.Error(), want) || time.Since(start) > time.Second {
+		if err == nil || !strings.Contains(err.Error(), want) || time.Since(start) > time.Minute {
 			t.Errorf("%s: %v after %v", name, err, time.Since(start))
 		}
 	}
@@ -339,7 +339,7 @@ func TestYAMLIsBounded(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			start := time.Now()
 			_, err := read(t, "a.yaml", text, nil)
-			if took := time.Since(start); err == nil || took > 15*time.Second {
+			if took := time.Since(start); err == nil || took > time.Minute {
 				t.Errorf("%v after %v", err, took)
 			} else {
 				t.Log(took, err)
@@ -367,7 +367,7 @@ func TestLargeFilesAreBounded(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			start := time.Now()
 			f, err := read(t, name, text, nil)
-			if took := time.Since(start); (err == nil) != (name == "app.json") || took > 20*time.Second {
+			if took := time.Since(start); (err == nil) != (name == "app.json") || took > time.Minute {
 				t.Errorf("%v after %v", err, took)
 			} else {
 				t.Log(took, err, len(f.Warnings))

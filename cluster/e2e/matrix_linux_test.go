@@ -20,6 +20,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"gpm/testprog"
 )
 
 // startTwo starts two workers and returns them with the first's port. The second starts when
@@ -185,12 +187,11 @@ func TestListenOnAnyPortTwice(t *testing.T) {
 // freePort is one that nobody listens on at the moment.
 func freePort(t *testing.T) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := testprog.Port(1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	return port
 }
 
 func TestExclusiveListensAreTheWorkersOwn(t *testing.T) {

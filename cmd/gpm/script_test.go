@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -20,6 +19,7 @@ import (
 
 	"gpm/app"
 	"gpm/ipc"
+	"gpm/testprog"
 )
 
 func pidOf(s app.Status) int { return s.PID }
@@ -155,16 +155,11 @@ func cmdExits(ts *testscript.TestScript, neg bool, args []string) {
 
 // freePort is a port that nobody listened on a moment ago.
 func freePort(t *testing.T) string {
-	l, err := net.Listen("tcp", ":0")
+	port, err := testprog.Port(1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return port
+	return strconv.Itoa(port)
 }
 
 // cmdFetch prints what a URL answers; a status other than 200 is a failure: [!] fetch http://…

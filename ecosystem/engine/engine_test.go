@@ -144,7 +144,7 @@ func TestIsBounded(t *testing.T) {
 		for _, w := range strings.Split(want, "|") {
 			ok = ok || err != nil && strings.Contains(err.Error(), w)
 		}
-		if !ok || time.Since(start) > 5*time.Second {
+		if !ok || time.Since(start) > time.Minute {
 			t.Errorf("%s: %v after %v", name, err, time.Since(start))
 		}
 	}
