@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -84,11 +85,11 @@ func (c *cli) begin(ctx context.Context, client *ipc.Client, m move) error {
 
 // moveCold stops an app there and then starts it here. The ports are those that its end has freed.
 func (c *cli) moveCold(ctx context.Context, client *ipc.Client, s *pm2Source, m move) (ports []int, err error) {
-	before := sockets.ListeningPorts()
+	before := s.ports()
 	if err := s.each(ctx, "stopProcessId", m.IDs()); err != nil {
 		return nil, err
 	}
-	ports = without(before, sockets.ListeningPorts())
+	ports = without(before, s.ports())
 	if err := c.begin(ctx, client, m); err != nil {
 		return nil, err
 	}
@@ -211,6 +212,20 @@ func (s *pm2Source) call(ctx context.Context, method string, id int) error {
 	defer client.Close()
 	_, err = client.Call(ctx, method, id)
 	return err
+}
+
+// ports are those that pm2 and what it runs listen on.
+func (s *pm2Source) ports() []int {
+	text, err := os.ReadFile(s.files.Pid)
+	if err != nil {
+		return nil
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	look, seen := sockets.LookAtPorts()
+	if err != nil || !seen {
+		return nil
+	}
+	return look.OfTree(pid)
 }
 
 // awaitMoved waits until all processes of an app are up and somebody listens on the ports.
