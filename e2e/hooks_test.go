@@ -109,7 +109,9 @@ func TestHookTakesTooLong(t *testing.T) {
 	]}}]}`, 0o600)
 	h.run("start", "ecosystem.config.json5")
 	h.until("the deaf address is given up", hang, func() bool { return h.happened("ends", app.EventHook, "of exit: it took longer than 400ms") })
-	h.until("the command is given up", hang, func() bool { return h.happened("ends", app.EventHook, "sleep 1000; true\" of exit: it took longer than 4s") })
+	h.until("the command is given up", hang, func() bool {
+		return h.happened("ends", app.EventHook, "sleep 1000; true\" of exit: it took longer than 4s")
+	})
 	text, err := os.ReadFile(pid)
 	if err != nil {
 		t.Fatal(err)
