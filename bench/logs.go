@@ -43,54 +43,99 @@ func (f *floods) bytes() int64 { return int64(f.lines) * lineLength }
 
 // app is the command line of an app that prints everything and ends, after noting its start in a file.
 func (f *floods) app(name string) []string {
-	return []string{f.self, "-flood", strconv.Itoa(f.lines), filepath.Join(f.dir, name+".began")}
+	return []string{f.self, "-flood", strconv.Itoa(f.lines), f.note(name)}
 }
+
+func (f *floods) note(name string) string { return filepath.Join(f.dir, name+".began") }
 
 func (f *floods) file(name string) string { return filepath.Join(f.dir, name+".log") }
 
-// wait returns how long it took from the app's first line until the file has all.
-func (f *floods) wait(ctx context.Context, name string, size int64) (time.Duration, error) {
-	for limit := time.Now().Add(5 * time.Minute); ctx.Err() == nil && time.Now().Before(limit); time.Sleep(time.Millisecond) {
-		st, err := os.Stat(f.file(name))
-		if err != nil || st.Size() < size {
-			continue
+// remove makes room for the next round.
+func (f *floods) remove(name string) error {
+	return errors.Join(os.Remove(f.note(name)), os.Remove(f.file(name)))
+}
+
+// stall is how long a file may not grow until what it lacks counts as lost.
+const stall = 10 * time.Second
+
+// fill waits until a file has so many bytes or grows no more. It returns when it last grew and how much it lacks.
+func fill(ctx context.Context, file string, size int64) (last time.Time, lacks int64, err error) {
+	last = time.Now()
+	have := int64(0)
+	for ; have < size && time.Since(last) < stall; time.Sleep(time.Millisecond) {
+		if ctx.Err() != nil {
+			return last, 0, ctx.Err()
 		}
-		ended := time.Now()
-		text, err := os.ReadFile(filepath.Join(f.dir, name+".began"))
-		if err != nil {
-			return 0, err
+		if st, err := os.Stat(file); err == nil && st.Size() > have {
+			have, last = st.Size(), time.Now()
 		}
-		began, err := strconv.ParseInt(string(text), 10, 64)
-		return ended.Sub(time.Unix(0, began)), err
 	}
-	return 0, fmt.Errorf("the log %s does not fill: %w", name, errors.Join(ctx.Err(), context.DeadlineExceeded))
+	return last, max(0, size-have), nil
+}
+
+// poured is what was seen of a flood.
+type poured struct {
+	took time.Duration
+	cpu  time.Duration // of the manager
+	lost int64         // bytes
+}
+
+// wait watches the log from the app's first line until it has all.
+func (f *floods) wait(ctx context.Context, name string, size int64) (p poured, err error) {
+	ended, lost, err := fill(ctx, f.file(name), size)
+	if err != nil {
+		return poured{}, err
+	}
+	text, err := os.ReadFile(f.note(name))
+	if err != nil {
+		return poured{}, err
+	}
+	began, err := strconv.ParseInt(string(text), 10, 64)
+	return poured{took: ended.Sub(time.Unix(0, began)), lost: lost}, err
+}
+
+// flooding is one way to get the output of the app into a file, and what was seen of it, a figure for each round.
+type flooding struct {
+	name  string
+	rival bool
+	once  func(ctx context.Context, name string) (poured, error)
+	rates []float64 // MB/s
+	costs []float64 // ms of CPU for each MB
 }
 
 // cat is what a manager is measured by: program | cat > file.
-func (f *floods) cat(ctx context.Context) (time.Duration, error) {
-	cmd := exec.CommandContext(ctx, "sh", "-c", strings.Join(f.app("cat"), " ")+" | cat > "+f.file("cat"))
+func (f *floods) cat(ctx context.Context, name string) (poured, error) {
+	cmd := exec.CommandContext(ctx, "sh", "-c", strings.Join(f.app(name), " ")+" | cat > "+f.file(name))
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return 0, fmt.Errorf("cannot run cat: %w\n%s", err, out)
+		return poured{}, fmt.Errorf("cannot run cat: %w\n%s", err, out)
 	}
-	return f.wait(ctx, "cat", f.bytes())
+	return f.wait(ctx, name, f.bytes())
 }
 
-// under has a manager run the app, and returns how long that took and what CPU time the manager used.
-func (f *floods) under(ctx context.Context, m *manager, name string, size int64, options ...string) (took, cpu time.Duration, err error) {
-	app := f.app(name)
-	args := append([]string{"start", app[0], "--name", name, "--no-autorestart", "-o", f.file(name), "-e", "/dev/null"}, options...)
-	before, err := cpuTime(m.pids())
-	if err != nil {
-		return 0, 0, err
+// under has a manager run the app.
+func (f *floods) under(m *manager, size int64, options ...string) func(context.Context, string) (poured, error) {
+	return func(ctx context.Context, name string) (poured, error) {
+		app := f.app(name)
+		args := append([]string{"start", app[0], "--name", name, "--no-autorestart", "-o", f.file(name), "-e", "/dev/null"}, options...)
+		before, err := cpuTime(m.pids())
+		if err != nil {
+			return poured{}, err
+		}
+		if _, _, err := m.run(ctx, append(append(args, "--"), app[1:]...)...); err != nil {
+			return poured{}, err
+		}
+		p, err := f.wait(ctx, name, size)
+		if err != nil {
+			return poured{}, err
+		}
+		after, err := cpuTime(m.pids())
+		if err != nil {
+			return poured{}, err
+		}
+		p.cpu = after - before
+		_, _, err = m.run(ctx, "delete", name)
+		return p, err
 	}
-	if _, _, err := m.run(ctx, append(append(args, "--"), app[1:]...)...); err != nil {
-		return 0, 0, err
-	}
-	if took, err = f.wait(ctx, name, size); err != nil {
-		return 0, 0, err
-	}
-	after, err := cpuTime(m.pids())
-	return took, after - before, err
 }
 
 const supervisorConfig = `[supervisord]
@@ -108,147 +153,113 @@ stdout_logfile_maxbytes=0
 stderr_logfile=/dev/null
 `
 
-// supervisord is Debian's, if it is installed; 0 = it is not.
-func (f *floods) supervisord(ctx context.Context) (time.Duration, error) {
-	bin, err := exec.LookPath("supervisord")
-	if err != nil {
-		progress("supervisord is not there (apt-get install supervisor)")
-		return 0, nil
-	}
+// supervisord is Debian's. Its start is not counted.
+func (f *floods) supervisord(ctx context.Context, name string) (p poured, err error) {
 	config := filepath.Join(f.dir, "supervisord.conf")
-	text := fmt.Sprintf(supervisorConfig, f.dir, strings.Join(f.app("supervisord"), " "), f.file("supervisord"))
+	text := fmt.Sprintf(supervisorConfig, f.dir, strings.Join(f.app(name), " "), f.file(name))
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
-		return 0, err
+		return poured{}, err
 	}
-	cmd := exec.CommandContext(ctx, bin, "-n", "-c", config)
+	cmd := exec.CommandContext(ctx, "supervisord", "-n", "-c", config)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Start(); err != nil {
-		return 0, err
+		return poured{}, err
 	}
-	took, err := f.wait(ctx, "supervisord", f.bytes())
+	pid := []int{cmd.Process.Pid}
+	_, _, err = fill(ctx, f.note(name), 1)
+	before, beforeErr := cpuTime(pid)
+	if err == nil {
+		p, err = f.wait(ctx, name, f.bytes())
+	}
+	after, afterErr := cpuTime(pid)
+	p.cpu = after - before
 	_ = cmd.Process.Signal(os.Interrupt)
 	_ = cmd.Wait() // its code says that it was interrupted
-	if err != nil {
-		return 0, fmt.Errorf("supervisord: %w\n%s", err, out.String())
+	if err = errors.Join(err, beforeErr, afterErr); err != nil {
+		return poured{}, fmt.Errorf("supervisord: %w\n%s", err, out.String())
 	}
-	return took, nil
+	return p, nil
 }
 
-// measureFloods fills the rows about one app at full speed and about the end of a large log.
+// stampOptions are for a log with timestamps.
+var stampOptions = []string{"--no-log-rotate", "--log-date-format", "YYYY-MM-DD HH:mm:ss.SSS"}
+
+// measureFloods fills the rows about one app at full speed. All take turns, so that a busy machine is busy for each of them.
 func measureFloods(ctx context.Context, r *report, gpm, pm2 *manager) error {
-	f, err := newFloods(filepath.Dir(gpm.scripts), r.lines)
+	f, err := newFloods(filepath.Dir(gpm.scripts), r.lines/r.rounds)
 	if err != nil {
 		return err
 	}
-	progress("printing %d lines under each", f.lines)
-	var rates [4]float64 // cat, raw, stamped, pm2
-	mb := float64(f.bytes()) / 1e6
-	cat, err := f.cat(ctx)
+	cat, raw := &flooding{name: "cat", once: f.cat}, &flooding{name: "raw", once: f.under(gpm, f.bytes(), "--no-log-rotate")}
+	stamped := &flooding{name: "stamped", once: f.under(gpm, f.bytes()+int64(f.lines*stampLength), stampOptions...)}
+	other := &flooding{name: "pm2", rival: true, once: f.under(pm2, f.bytes(), "--interpreter", "none")}
+	ways := []*flooding{cat, raw, stamped, other}
+	if _, err := exec.LookPath("supervisord"); err == nil {
+		ways = append(ways, &flooding{name: "supervisord", rival: true, once: f.supervisord})
+	} else {
+		progress("supervisord is not there (apt-get install supervisor)")
+	}
+	small, err := peakMemory(gpm)
 	if err != nil {
 		return err
 	}
-	peak, err := peakMemory(gpm)
-	if err != nil {
-		return err
-	}
-	raw, rawCPU, err := f.under(ctx, gpm, "raw", f.bytes(), "--no-log-rotate")
-	if err != nil {
-		return err
-	}
-	grown, err := peakMemory(gpm)
-	if err != nil {
-		return err
-	}
-	stamped, _, err := f.under(ctx, gpm, "stamped", f.bytes()+int64(f.lines*stampLength), "--no-log-rotate", "--log-date-format", "YYYY-MM-DD HH:mm:ss.SSS")
-	if err != nil {
-		return err
-	}
-	other, otherCPU, err := f.under(ctx, pm2, "pm2", f.bytes(), "--interpreter", "none")
-	if err != nil {
-		return err
-	}
-	third, err := f.supervisord(ctx)
-	if err != nil {
-		return err
-	}
-	for i, d := range []time.Duration{cat, raw, stamped, other} {
-		rates[i] = mb / d.Seconds()
-	}
-	r.addRatio(fmt.Sprintf("log of one app at full speed, against `program | cat > file` (%.0f MB/s)", rates[0]), rates[1]/rates[0], 1)
-	r.addRatio("the same with timestamps", rates[2]/rates[0], 0.6)
-	raws := []float64{rates[1], rates[3]}
-	if third > 0 {
-		raws = append(raws, mb/third.Seconds())
-	}
-	r.addMore("log of one app at full speed", "MB/s", raws)
-	r.addMore("the same with timestamps", "MB/s", rates[2:3])
-	perMB := []float64{milliseconds(rawCPU) / mb, milliseconds(otherCPU) / mb}
-	r.add("CPU of the manager for each MB logged", "ms", perMB, "≤ 1/10 of pm2's", perMB[1]/10)
-	r.add("memory growth of the manager under it (peak)", "MB", []float64{grown - peak}, "< 5 MB", 5)
-	if err := f.lastLines(ctx, r, gpm, pm2); err != nil {
-		return err
-	}
-	for m, names := range map[*manager][]string{gpm: {"raw", "stamped"}, pm2: {"pm2"}} {
-		if _, _, err := m.run(ctx, append([]string{"delete"}, names...)...); err != nil {
-			return err
+	progress("printing %d times %d lines under each", r.rounds, f.lines)
+	for range r.rounds {
+		for _, w := range ways {
+			if err := f.round(ctx, w); err != nil {
+				return err
+			}
 		}
 	}
+	large, err := peakMemory(gpm)
+	if err != nil {
+		return err
+	}
+	rivals := append([]*flooding{raw}, ways[3:]...)
+	r.addRatio(fmt.Sprintf("log of one app at full speed, against `program | cat > file` (%.0f MB/s)", median(cat.rates)), medianRatio(raw.rates, cat.rates), 1)
+	r.addRatio("the same with timestamps", medianRatio(stamped.rates, cat.rates), 0.6)
+	r.addMore("log of one app at full speed", "MB/s", each(rivals, func(w *flooding) []float64 { return w.rates }))
+	r.addMore("the same with timestamps", "MB/s", []float64{median(stamped.rates)})
+	costs := each(rivals, func(w *flooding) []float64 { return w.costs })
+	r.add("CPU of the manager for each MB logged", "ms", costs, "≤ 1/10 of pm2's", costs[1]/10)
+	r.addCost("the same with timestamps", "ms", median(stamped.costs))
+	r.add("memory growth of the manager under it (peak)", "MB", []float64{large - small}, "< 5 MB", 5)
 	return os.RemoveAll(f.dir)
 }
 
-// lastLines times the end of the log that the flood has left.
-func (f *floods) lastLines(ctx context.Context, r *report, gpm, pm2 *manager) error {
-	progress("reading the end of a large log %d times", r.runs)
-	took := make([][]float64, 2)
-	for range r.runs {
-		for i, m := range []*manager{gpm, pm2} {
-			name := []string{"raw", "pm2"}[i]
-			d, out, err := m.run(ctx, "logs", name, "--lines", "1000", "--nostream", "--raw", "--out")
-			if err != nil {
-				return err
-			}
-			if n := strings.Count(out, "\n"); n < 1000 {
-				return fmt.Errorf("%s logs prints %d lines", m.name, n)
-			}
-			took[i] = append(took[i], milliseconds(d))
-		}
+// round lets the app print once in one way. Only a rival may lose something.
+func (f *floods) round(ctx context.Context, w *flooding) error {
+	p, err := w.once(ctx, w.name)
+	if err != nil {
+		return err
 	}
-	r.add(fmt.Sprintf("`logs --lines 1000` of a file of %d MB, whole process", f.bytes()/1_000_000), "ms", medians(took), "≤ 20 ms", 20)
-	return nil
+	if p.lost > 0 && !w.rival {
+		return fmt.Errorf("%d bytes of the log %s are lost", p.lost, w.name)
+	}
+	if p.lost > 0 {
+		progress("%s has lost %.1f MB of %.1f", w.name, float64(p.lost)/1e6, float64(f.bytes())/1e6)
+	}
+	mb := float64(f.bytes()-p.lost) / 1e6
+	w.rates, w.costs = append(w.rates, mb/p.took.Seconds()), append(w.costs, milliseconds(p.cpu)/mb)
+	return f.remove(w.name)
 }
 
-// measurePaced has many apps print at a steady rate. It is gpm alone.
-func measurePaced(ctx context.Context, r *report, gpm *manager) error {
-	const rate = 1000
-	progress("%d apps print %d lines a second for %v", r.apps, rate, r.idle)
-	self, err := os.Executable()
-	if err != nil {
-		return err
+// each is the median of a figure in each way.
+func each(ways []*flooding, figures func(*flooding) []float64) (out []float64) {
+	for _, w := range ways {
+		out = append(out, median(figures(w)))
 	}
-	args := []string{"start", self, "--name", "paced", "-i", strconv.Itoa(r.apps), "-x", "--no-autorestart", "-e", "/dev/null", "--", "-paced", strconv.Itoa(rate)}
-	if _, _, err := gpm.run(ctx, args...); err != nil {
-		return err
+	return out
+}
+
+// medianRatio compares the figures of the same rounds.
+func medianRatio(a, b []float64) float64 {
+	var ratios []float64
+	for i := range a {
+		ratios = append(ratios, a[i]/b[i])
 	}
-	if err := pause(ctx, r.settle); err != nil {
-		return err
-	}
-	before, err := cpuTime(gpm.pids())
-	if err != nil {
-		return err
-	}
-	began := time.Now()
-	if err := pause(ctx, r.idle); err != nil {
-		return err
-	}
-	after, err := cpuTime(gpm.pids())
-	if err != nil {
-		return err
-	}
-	share := 100 * (after - before).Seconds() / time.Since(began).Seconds()
-	r.add(fmt.Sprintf("%d apps × %d lines/s (of a core)", r.apps, rate), "%", []float64{share}, "≤ 10 %", 10)
-	_, _, err = gpm.run(ctx, "delete", "paced")
-	return err
+	return median(ratios)
 }
 
 // peakMemory is the largest resident size of the manager's processes together, so far, in MB.

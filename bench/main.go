@@ -6,6 +6,7 @@
 //	go run ./bench          the whole of it, some minutes
 //	go run ./bench -quick   fewer apps and repetitions, to see that it works
 //	go run ./bench -cluster only the rows of clusters; they need wrk
+//	go run ./bench -logs    only the rows of logs, two minutes
 //
 // Both managers get a private home and the same apps: shell scripts that become
 // `sleep`. Everything is seen from outside: commands are timed as whole
@@ -34,7 +35,7 @@ type size struct {
 	runs       int           // repetitions of a timed command, and apps crashed
 	idle       time.Duration // how long idle CPU is watched
 	settle     time.Duration // between a change and looking at memory
-	rounds     int           // loads of each kind on each manager's cluster
+	rounds     int           // turns of each manager: loads of each kind on its cluster, floods of its log
 	channels   int           // workers with a channel
 }
 
@@ -124,26 +125,28 @@ func measureLogs(ctx context.Context, r *report, gpm, pm2 *manager) error {
 			return err
 		}
 	}
+	return measureLogPath(ctx, r, gpm, pm2)
+}
+
+// measureLogPath needs both daemons.
+func measureLogPath(ctx context.Context, r *report, gpm, pm2 *manager) error {
 	if err := measureFloods(ctx, r, gpm, pm2); err != nil {
 		return err
 	}
-	if err := pm2.end(); err != nil {
+	if err := measureLastLines(ctx, r, gpm, pm2); err != nil {
 		return err
 	}
-	return measurePaced(ctx, r, gpm)
+	return measurePaced(ctx, r, gpm, pm2)
 }
 
 func measureAll(ctx context.Context, r *report, gpm, pm2 *manager) error {
 	if err := measureBoth(ctx, r, gpm, pm2); err != nil {
 		return err
 	}
-	if err := measureFloods(ctx, r, gpm, pm2); err != nil {
+	if err := measureLogPath(ctx, r, gpm, pm2); err != nil {
 		return err
 	}
 	if err := pm2.end(); err != nil { // the rest needs the machine to itself
-		return err
-	}
-	if err := measurePaced(ctx, r, gpm); err != nil {
 		return err
 	}
 	if err := measureMany(ctx, r, gpm); err != nil {

@@ -64,6 +64,11 @@ func (r *report) addRatio(what string, ratio, least float64) {
 	r.rows = append(r.rows, line)
 }
 
+// addCost notes a figure without a target, of which less is better.
+func (r *report) addCost(what, unit string, figure float64) {
+	r.rows = append(r.rows, row{what: what, unit: unit, figures: []float64{figure}})
+}
+
 // addRate notes a figure of which more is better.
 func (r *report) addRate(what string, figures []float64) { r.addMore(what, "/s", figures) }
 

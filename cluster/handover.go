@@ -194,4 +194,7 @@ func (h *hub) leave(l *listener, seat int) {
 		h.log.Warn("Cannot close a socket", "address", l.key, "err", err)
 	}
 	h.steer(l.key)
+	if seat != foreignSeat && l.isForeign() {
+		h.leave(l, foreignSeat)
+	}
 }

@@ -48,14 +48,15 @@ func addressOf(q primary.Query) sockets.Address {
 // portPause is the time between two tries to get a port that is in use.
 const portPause = 5 * time.Millisecond
 
-// answerBind answers a worker's wish to listen: at once, or while the app moves here when the port is free.
+// answerBind answers a worker's wish to listen: at once, or while the app moves here when the port is free, unless
+// it can be shared until then.
 func (h *hub) answerBind(w *worker, b primary.Bind, again bool) {
-	out := h.bind(w, b)
+	out := h.bind(w, b, !again && h.isMoving())
 	if out.Errno == primary.ErrnoOf(syscall.EADDRINUSE) {
 		if !again {
 			h.portTaken(w, addressOf(b.Query))
 		}
-		if time.Now().Before(h.spec().AwaitPort) {
+		if h.isMoving() {
 			time.AfterFunc(portPause, func() {
 				h.box.post(func() {
 					if h.workers[w.Ref] == w {
@@ -69,8 +70,11 @@ func (h *hub) answerBind(w *worker, b primary.Bind, again bool) {
 	h.step(w, out)
 }
 
-// bind gives a worker the socket of an address.
-func (h *hub) bind(w *worker, b primary.Bind) primary.Bound {
+// isMoving says that the app comes from another process manager, which may still run it.
+func (h *hub) isMoving() bool { return time.Now().Before(h.spec().AwaitPort) }
+
+// bind gives a worker the socket of an address, if need be beside one that another program has.
+func (h *hub) bind(w *worker, b primary.Bind, borrow bool) primary.Bound {
 	out := primary.Bound{Seq: b.Seq, Key: b.Key, Way: b.Way, Data: h.tickets.Share(b.Key, b.Query.Data)}
 	h.touchTickets()
 	if out.Way == primary.Own && h.isShared() {
@@ -81,15 +85,22 @@ func (h *hub) bind(w *worker, b primary.Bind) primary.Bound {
 		sharing = sockets.Single
 	}
 	l, err := h.join(b.Key, addressOf(b.Query), sharing, b.Query.Backlog, w.seat)
+	if borrow && sharing == sockets.PerSlot && errors.Is(err, syscall.EADDRINUSE) {
+		if mine, no := h.borrow(b.Key, addressOf(b.Query), b.Query.Backlog, w.seat); no == nil {
+			l, err = mine, nil
+		} else {
+			h.log.Info("A port is awaited, it cannot be shared", "address", b.Key, "err", no)
+		}
+	}
 	if err != nil {
 		out.Errno = primary.ErrnoOf(err)
-		switch at := addressOf(b.Query); {
-		case errors.Is(err, syscall.EADDRINUSE):
-			h.portTaken(w, at)
-		case errors.Is(err, syscall.EACCES) && at.Network != sockets.Unix:
+		if at := addressOf(b.Query); errors.Is(err, syscall.EACCES) && at.Network != sockets.Unix {
 			h.event(w.Ref, app.Event{Kind: app.EventPort, Reason: portReason(at, true)})
 		}
 		return out
+	}
+	if slices.Contains(l.Slots(), foreignSeat) {
+		h.event(w.Ref, app.Event{Kind: app.EventPort, Reason: sharedReason(addressOf(b.Query))})
 	}
 	w.keys[b.Key] = false
 	if out.Way == primary.Passed {
@@ -187,6 +198,9 @@ func (h *hub) live(key string) []int {
 	}
 	if len(serve) == 0 {
 		serve = other
+	}
+	if l := h.listeners[key]; len(serve) == 0 && l != nil && slices.Contains(l.Slots(), foreignSeat) {
+		return []int{foreignSeat}
 	}
 	slices.Sort(serve)
 	return slices.Compact(serve)

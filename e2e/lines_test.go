@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -43,6 +44,11 @@ func TestLastLines(t *testing.T) {
 		h.must("start", h.write(file, text, 0o644), "--name", file, "--no-autorestart")
 	}
 	h.must("start", progBin, "--name", "go", "--no-autorestart", "--", "printer", strconv.Itoa(n), "0")
+	inC := h.compile(printerInC)
+	for _, end := range []string{"exit", "flush", "unbuffered", "kill"} {
+		programs[end+".c"] = ""
+		h.must("start", inC, "--name", end+".c", "--no-autorestart", "--", end, strconv.Itoa(n))
+	}
 	for file := range programs {
 		st := h.untilState(file, app.Stopped)
 		if strings.HasPrefix(file, "kill") && (st.Exit == nil || st.Exit.Signal != "SIGKILL") {
@@ -52,6 +58,45 @@ func TestLastLines(t *testing.T) {
 	}
 	h.untilState("go", app.Stopped)
 	h.checkPrinted("go", n)
+}
+
+// printerInC prints numbered lines and ends: by exit, which writes what stdio has; at once, after it has written
+// that; at once, each line having been written by itself; by a signal.
+const printerInC = `
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+int main(int argc, char **argv) {
+	if (!strcmp(argv[1], "unbuffered") || !strcmp(argv[1], "kill"))
+		setvbuf(stdout, NULL, _IONBF, 0);
+	for (int i = 1; i <= atoi(argv[2]); i++)
+		printf("out %d\n", i);
+	if (!strcmp(argv[1], "exit"))
+		exit(3);
+	if (!strcmp(argv[1], "kill"))
+		raise(SIGKILL);
+	if (!strcmp(argv[1], "flush"))
+		fflush(stdout);
+	_exit(3);
+}
+`
+
+// compile makes a program of C.
+func (h *home) compile(text string) string {
+	h.t.Helper()
+	cc, err := exec.LookPath("gcc")
+	if err != nil {
+		cc = "clang" // make deps has seen to one of them
+	}
+	bin := filepath.Join(h.t.TempDir(), "c")
+	cmd := exec.Command(cc, "-o", bin, "-x", "c", "-")
+	cmd.Stdin = strings.NewReader(text)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		h.t.Fatalf("%v\n%s", err, out)
+	}
+	return bin
 }
 
 // checkPrinted says whether an app's stdout has the lines "out 1" to "out n", each once and in order.

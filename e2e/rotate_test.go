@@ -78,3 +78,36 @@ func TestRotationUnderKill(t *testing.T) {
 		})
 	}
 }
+
+// TestRotatedFilesAge: what was set aside longer ago than max_age is removed with the next start, in whatever form it
+// is; what is younger stays and is shown, and what belongs to another app is nobody's business.
+func TestRotatedFilesAge(t *testing.T) {
+	t.Parallel()
+	h := newHome(t)
+	rotated := func(name string, age time.Duration, suffix string) string {
+		at := time.Now().Add(-age)
+		path := filepath.Join(h.dir, "logs", name+"__"+at.UTC().Format("2006-01-02T15-04-05.000000Z")+".log"+suffix)
+		if err := os.WriteFile(path, []byte("out of "+age.String()+" ago\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(path, at, at); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	h.must("start", progBin, "--name", "aged", "--no-autorestart", "--log-max-age", "1d", "--", "printer", "1", "0")
+	h.untilState("aged", app.Stopped)
+	old := []string{rotated("aged-out", 25*time.Hour, ""), rotated("aged-out", 72*time.Hour, ".gz"), rotated("aged-error", 48*time.Hour, "")}
+	young, other := rotated("aged-out", 23*time.Hour, ""), rotated("other-out", 72*time.Hour, "")
+	h.must("restart", "aged")
+	h.until("the old ones are gone", hang, func() bool {
+		return !slices.ContainsFunc(old, func(path string) bool { _, err := os.Stat(path); return err == nil })
+	})
+	if _, err := os.Stat(other); err != nil {
+		t.Error(err)
+	}
+	h.until("the younger one is shown", hang, func() bool {
+		return strings.HasPrefix(h.must("logs", "aged", "--out", "--raw", "--nostream"), "out of 23h0m0s ago\nout 1\nout 1\n")
+	})
+	h.until("the younger one is kept, compressed", hang, func() bool { _, err := os.Stat(young + ".gz"); return err == nil })
+}

@@ -1,6 +1,7 @@
 package logs
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -18,10 +19,10 @@ import (
 // whether that was done, so no line is lost and none is written twice.
 
 const (
-	spoolHead  = 4096     // the journal; the bytes follow
-	spoolKeep  = 1 << 20  // a consumed spool is emptied when it is larger
-	spoolLimit = 16 << 20 // bytes that may wait while a log file fails; beyond, they are lost
-	chunk      = 256 << 10
+	spoolHead  = 4096      // the journal; the bytes follow
+	spoolKeep  = 128 << 10 // a spool is made small when it is larger: the pages are in the processor's cache then
+	spoolLimit = 16 << 20  // bytes that may wait while a log file fails; beyond, they are lost
+	chunk      = 256 << 10 // moved and written at once
 )
 
 // output is one file that a framed stream is written to.
@@ -79,6 +80,10 @@ func (p *spool) recover(now time.Time) error {
 	}
 	if err := p.open(); err != nil {
 		return err
+	}
+	if rest := p.kept(); len(rest) > 0 {
+		p.keep(rest)
+		return nil // its journal is empty
 	}
 	var errs []error
 	for _, o := range p.outputs {
@@ -178,8 +183,8 @@ func (s *Stream) pour(now time.Time, last bool) {
 	if p.waiting() > spoolLimit {
 		p.drop()
 	}
-	if p.waiting() == 0 && p.in > spoolKeep {
-		p.empty()
+	if p.in > spoolKeep {
+		p.shrink()
 	}
 }
 
@@ -258,7 +263,10 @@ func (o *output) frame(out, in []byte, now time.Time, last bool) (_ []byte, used
 	if rate > 0 {
 		out = o.mark(out, stamp, now, false)
 	}
-	for rest := in; len(rest) > 0; {
+	if o.filter == nil && !o.format.JSON {
+		out, used = stampLines(out, in, stamp)
+	}
+	for rest := in[used:]; len(rest) > 0; {
 		l, n, ok := firstLine(rest, MaxLine)
 		if !ok {
 			if !last {
@@ -276,6 +284,20 @@ func (o *output) frame(out, in []byte, now time.Time, last bool) (_ []byte, used
 		out = o.mark(out, stamp, now, true)
 	}
 	return out, used
+}
+
+// stampLines does the most of what frame does where nothing in a line matters: it appends the whole lines at the
+// head of in with the stamp before each, until one is too long, and tells how many bytes of in they took.
+func stampLines(out, in []byte, stamp string) (_ []byte, used int64) {
+	rest := in
+	for {
+		n := bytes.IndexByte(rest[:min(len(rest), MaxLine+1)], '\n') + 1
+		if n == 0 {
+			return out, int64(len(in) - len(rest))
+		}
+		out = append(append(out, stamp...), rest[:n]...)
+		rest = rest[n:]
+	}
 }
 
 // mark appends the line that tells how many were left out, if it is time for it.
@@ -301,27 +323,6 @@ func (p *spool) drop() {
 		k.mu.Unlock()
 		o.done = p.in
 	}
-}
-
-// empty makes the spool small again once every output has everything. The journal
-// goes with the bytes, by one call.
-func (p *spool) empty() {
-	if p.file.Truncate(0) == nil {
-		p.in = 0
-		for _, o := range p.outputs {
-			o.done = 0
-		}
-	}
-}
-
-// park closes the spool of a stream that is idle and has nothing waiting.
-func (p *spool) park() {
-	if p.file == nil || p.waiting() > 0 {
-		return
-	}
-	p.empty()
-	_ = p.file.Close() // it is empty
-	p.file = nil
 }
 
 // close ends the use of the spool; one with nothing in it is removed.

@@ -18,13 +18,12 @@ func FindHolders(a Address) ([]Holder, error) {
 	if err != nil || len(entries) == 0 {
 		return nil, err
 	}
-	byInode := map[uint64]entry{}
+	places := find(entries)
+	var holders []Holder
 	for _, e := range entries {
-		byInode[e.inode] = e
-	}
-	holders, seen := scan(byInode)
-	for inode, e := range byInode {
-		if !seen[inode] {
+		if at, ok := places[e.inode]; ok {
+			holders = append(holders, holderOf(at.pid, e))
+		} else {
 			holders = append(holders, Holder{UID: e.uid, Address: e.String()})
 		}
 	}
@@ -61,34 +60,42 @@ func listeners(a Address) (out []entry, err error) {
 	return out, nil
 }
 
-// scan looks for the sockets among the descriptors of all processes that may be read, until each was seen.
-func scan(byInode map[uint64]entry) (holders []Holder, seen map[uint64]bool) {
-	seen = map[uint64]bool{}
+// place is a descriptor of a process.
+type place struct{ pid, fd int }
+
+// find looks for the sockets among the descriptors of all processes that may be read, until each was seen. The key is
+// the inode.
+func find(entries []entry) map[uint64]place {
+	missing, places := map[uint64]bool{}, map[uint64]place{}
+	for _, e := range entries {
+		missing[e.inode] = true
+	}
 	dirs, err := filepath.Glob("/proc/[0-9]*/fd")
 	if err != nil {
-		return nil, seen // the pattern is right
+		return nil // the pattern is right
 	}
 	for _, dir := range dirs {
-		if len(seen) == len(byInode) {
+		if len(missing) == 0 {
 			break
 		}
 		fds, err := os.ReadDir(dir)
 		if err != nil {
 			continue // of another user, or ended meanwhile
 		}
-		for _, fd := range fds {
-			inode, ok := socketInode(dir + "/" + fd.Name())
-			e, wanted := byInode[inode]
-			if !ok || !wanted || seen[inode] {
+		for _, name := range fds {
+			inode, ok := socketInode(dir + "/" + name.Name())
+			if !ok || !missing[inode] {
 				continue
 			}
-			seen[inode] = true
-			if pid, err := strconv.Atoi(strings.Split(dir, "/")[2]); err == nil {
-				holders = append(holders, holderOf(pid, e))
+			pid, err1 := strconv.Atoi(strings.Split(dir, "/")[2])
+			fd, err2 := strconv.Atoi(name.Name())
+			if err1 == nil && err2 == nil {
+				places[inode] = place{pid, fd}
+				delete(missing, inode)
 			}
 		}
 	}
-	return holders, seen
+	return places
 }
 
 func socketInode(link string) (uint64, bool) {

@@ -38,7 +38,7 @@ done is shown first.
 
 While pm2 runs, it goes on with its own. What listens on no port is started here as well, and is to be deleted there; what
 would find its port taken is added and not started. With --take-over they move one after the other: stopped there, started here, and removed there when they are up and listen where
-they did. A cluster boots here first, and takes its port when it becomes free. One that does not come up here is given back to pm2, and the others stay where they are.`,
+they did. A cluster boots here first and shares its port until pm2 has let it go; where that is not permitted it takes the port when it becomes free. One that does not come up here is given back to pm2, and the others stay where they are.`,
 		Example: `  gpm import pm2 --dry-run
   gpm import pm2 --take-over`,
 		Args: func(_ *cobra.Command, args []string) error {

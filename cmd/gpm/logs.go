@@ -47,7 +47,7 @@ func newLogsCommand(c *cli) *cobra.Command {
 	f.BoolVar(&o.nostream, "nostream", false, "do not wait for more")
 	f.BoolVar(&o.format, "format", false, "key=value pairs: timestamp, app, id, type, message")
 	addTimestamp(cmd, &o.timestamp, "the time before each line, where it is known, in this `format`")
-	f.StringVar(&o.since, "since", "", "lines that came after this `time`: 10m (ago), 2026-11-23, \"2026-11-23 12:30\"")
+	f.StringVar(&o.since, "since", "", "lines that came after this `time`: 10m or 2d (ago), 2026-11-23, \"2026-11-23 12:30\"")
 	f.StringVar(&o.until, "until", "", "lines that came before this `time`")
 	f.StringVar(&o.grep, "grep", "", "lines that match this regular `expression`")
 	f.StringVar(&o.highlight, "highlight", "", "mark this `text` in the lines")
@@ -114,7 +114,7 @@ func readTime(option, s string, now time.Time) (time.Time, error) {
 	if s == "" {
 		return time.Time{}, nil
 	}
-	if ago, err := time.ParseDuration(s); err == nil {
+	if ago, err := withDays(s); err == nil {
 		return now.Add(-ago), nil
 	}
 	for _, layout := range []string{time.RFC3339, "2006-01-02 15:04:05", "2006-01-02 15:04", "2006-01-02T15:04:05", time.DateOnly} {

@@ -63,10 +63,10 @@ func TestStartOptions(t *testing.T) {
 		"-o out.log -e /dev/null": {"error_file out_file", func(s *app.Spec) {
 			s.OutFile, s.ErrorFile = filepath.Join(here, "out.log"), "/dev/null"
 		}},
-		"-l all.log --time --log-type json --log-max-size 10M --log-keep 3 --log-max-age 24h --log-compress zstd": {
+		"-l all.log --time --log-type json --log-max-size 10M --log-keep 3 --log-max-age 1.5d --log-compress zstd": {
 			"log_date_format log_file log_rotate.compress log_rotate.keep log_rotate.max_age log_rotate.max_size log_type", func(s *app.Spec) {
 				s.LogFile, s.LogFormat, s.LogType = filepath.Join(here, "all.log"), "YYYY-MM-DDTHH:mm:ss", "json"
-				s.LogRotate = app.Rotate{MaxSize: 10 << 20, Keep: 3, MaxAge: 24 * time.Hour, Compress: "zstd"}
+				s.LogRotate = app.Rotate{MaxSize: 10 << 20, Keep: 3, MaxAge: 36 * time.Hour, Compress: "zstd"}
 			}},
 		"--merge-logs --disable-logs -p NULL": {"disable_logs merge_logs pid_file", func(s *app.Spec) {
 			s.MergeLogs, s.DisableLogs, s.PidFile = true, true, "NULL"
@@ -137,6 +137,8 @@ func TestBadOptions(t *testing.T) {
 		"--kill-timeout abc":        `cannot use --kill-timeout "abc": neither milliseconds nor a time like 1.5s`,
 		"--kill-timeout -5":         "negative",
 		"--kill-timeout NaN":        "out of range",
+		"--kill-timeout 999999d":    "cannot use",
+		"--kill-timeout 1h2d":       "neither",
 		"--kill-timeout 1e300":      "out of range",
 		"--max-restarts -1":         "at least 0",
 		"--max-restarts x":          "at least 0",

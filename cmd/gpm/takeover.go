@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -50,8 +51,8 @@ func (c *cli) takeOver(ctx context.Context, client *ipc.Client, s *pm2Source, mo
 	return nil
 }
 
-// moveOver moves one app. A cluster boots here while it serves there, and takes its port in the moment in which that
-// is free; of another app nobody listens on the ports between its stop there and its start here.
+// moveOver moves one app. A cluster boots here while it serves there, and shares its port with it, or takes it in the
+// moment in which that is free; of another app nobody listens on the ports between its stop there and its start here.
 func (c *cli) moveOver(ctx context.Context, client *ipc.Client, s *pm2Source, m move) error {
 	warm := m.Spec.ExecMode == app.Cluster && !m.Spec.Policy.WaitReady
 	move := c.moveCold
@@ -69,7 +70,7 @@ func (c *cli) moveOver(ctx context.Context, client *ipc.Client, s *pm2Source, m 
 	}
 	switch {
 	case warm && len(ports) > 0:
-		c.say("%s has moved: it had booted here when %s became free", m.Spec.Name, portNames(ports))
+		c.say("%s has moved: it was up here before pm2 left %s", m.Spec.Name, portNames(ports))
 	case len(ports) > 0:
 		c.say("%s has moved: %s answers again after %s", m.Spec.Name, portNames(ports), took)
 	default:
@@ -84,18 +85,18 @@ func (c *cli) begin(ctx context.Context, client *ipc.Client, m move) error {
 
 // moveCold stops an app there and then starts it here. The ports are those that its end has freed.
 func (c *cli) moveCold(ctx context.Context, client *ipc.Client, s *pm2Source, m move) (ports []int, err error) {
-	before := sockets.ListeningPorts()
+	before := s.ports()
 	if err := s.each(ctx, "stopProcessId", m.IDs()); err != nil {
 		return nil, err
 	}
-	ports = without(before, sockets.ListeningPorts())
+	ports = without(before, s.ports())
 	if err := c.begin(ctx, client, m); err != nil {
 		return nil, err
 	}
 	return ports, awaitMoved(ctx, client, m.Spec.Name, ports)
 }
 
-// moveWarm starts a cluster here, whose workers wait for their ports, and then stops it there.
+// moveWarm starts a cluster here, whose workers share their ports with those there or wait for them, and then stops it there.
 func (c *cli) moveWarm(ctx context.Context, client *ipc.Client, s *pm2Source, m move) (ports []int, err error) {
 	m.Spec.AwaitPort = time.Now().Add(2 * moveLimit)
 	if err := c.begin(ctx, client, m); err != nil {
@@ -110,7 +111,7 @@ func (c *cli) moveWarm(ctx context.Context, client *ipc.Client, s *pm2Source, m 
 	return ports, awaitMoved(ctx, client, m.Spec.Name, ports)
 }
 
-// awaitBooted waits until all workers have met ports that are in use, and returns these; or until all have run for a
+// awaitBooted waits until all workers have met ports that another program has, and returns these; or until all have run for a
 // while: then they listen nowhere.
 func awaitBooted(ctx context.Context, client *ipc.Client, name string) (ports []int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, moveLimit)
@@ -126,12 +127,12 @@ func awaitBooted(ctx context.Context, client *ipc.Client, name string) (ports []
 		if err != nil {
 			return nil, err
 		}
-		ports, waiting := portsAwaited(events)
+		ports, met := portsMet(events)
 		idle := !slices.ContainsFunc(list, func(st app.Status) bool { return st.Uptime(time.Now()) < bootLimit })
 		switch {
 		case slices.ContainsFunc(list, hasFailed):
 			return nil, app.Errorf(app.CodeInvalid, "it ends right after its start").WithHint("gpm logs %s", name)
-		case len(list) > 0 && (waiting == len(list) || idle):
+		case len(list) > 0 && (met == len(list) || idle):
 			return ports, nil
 		}
 		select {
@@ -142,12 +143,12 @@ func awaitBooted(ctx context.Context, client *ipc.Client, name string) (ports []
 	}
 }
 
-// portsAwaited reads the ports that are in use out of events, and how many processes have met them.
-func portsAwaited(events []app.Event) (ports []int, processes int) {
+// portsMet reads the ports that another program has out of events, and how many processes have met them.
+func portsMet(events []app.Event) (ports []int, processes int) {
 	met := map[int]bool{}
 	for _, e := range events {
-		address, _, inUse := strings.Cut(e.Reason, " is in use")
-		if e.Kind != app.EventPort || !inUse {
+		address, how, ok := strings.Cut(e.Reason, " is ")
+		if e.Kind != app.EventPort || !ok || !strings.HasPrefix(how, "in use") && !strings.HasPrefix(how, "shared") {
 			continue
 		}
 		met[e.ID] = true
@@ -211,6 +212,20 @@ func (s *pm2Source) call(ctx context.Context, method string, id int) error {
 	defer client.Close()
 	_, err = client.Call(ctx, method, id)
 	return err
+}
+
+// ports are those that pm2 and what it runs listen on.
+func (s *pm2Source) ports() []int {
+	text, err := os.ReadFile(s.files.Pid)
+	if err != nil {
+		return nil
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	look, seen := sockets.LookAtPorts()
+	if err != nil || !seen {
+		return nil
+	}
+	return look.OfTree(pid)
 }
 
 // awaitMoved waits until all processes of an app are up and somebody listens on the ports.

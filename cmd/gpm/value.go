@@ -110,9 +110,22 @@ func duration(field func(*app.Spec) *time.Duration) setter {
 	}
 }
 
-// parseDuration reads pm2's plain milliseconds and Go's "1.5s", "2m".
+// withDays reads what Go takes for a duration ("1.5s", "2h30m"), and a number of days ("7d").
+func withDays(s string) (time.Duration, error) {
+	days, ok := strings.CutSuffix(s, "d")
+	if !ok || strings.Trim(days, "0123456789.") != "" {
+		return time.ParseDuration(s)
+	}
+	d, err := time.ParseDuration(days + "h")
+	if err == nil && d > math.MaxInt64/24 {
+		err = errors.New("out of range")
+	}
+	return 24 * d, err
+}
+
+// parseDuration reads pm2's plain milliseconds and "1.5s", "2m", "7d".
 func parseDuration(s string) (time.Duration, error) {
-	d, err := time.ParseDuration(s)
+	d, err := withDays(s)
 	if ms, numErr := strconv.ParseFloat(s, 64); numErr == nil {
 		if math.IsNaN(ms) || math.Abs(ms) > float64(math.MaxInt64/time.Millisecond) {
 			return 0, errors.New("out of range")
