@@ -75,11 +75,14 @@ func childNamed(root *cobra.Command, name string) *cobra.Command {
 
 // commandFirst moves the command of "-f start app.js" to the front: the first word that is one, and no option's value.
 func commandFirst(root *cobra.Command, args []string) []string {
+	if len(args) == 0 || !isOption(args[0]) {
+		return args
+	}
 	for i, word := range args {
 		if word == "--" {
 			break
 		}
-		if cmd := childNamed(root, word); cmd != nil && (i == 0 || i > 0 && !takesNext(args[i-1], theirLookup(cmd))) {
+		if cmd := childNamed(root, word); cmd != nil && !takesNext(args[i-1], theirLookup(cmd)) { // args[0] is none
 			return slices.Concat([]string{word}, args[:i], args[i+1:])
 		}
 	}

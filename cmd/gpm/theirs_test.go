@@ -34,9 +34,10 @@ func TestAsTheyType(t *testing.T) {
 		{"--sort cpu list", "list --sort cpu"},
 		{"-- start", "-- start"},
 		{"list --watch", "list --watch"},
-		{"nope -f start", "start nope -f"},
+		{"nope -f start", "nope -f start"},
 		{"scale web --parallel 2 3", "scale web --parallel 2 3"},
 		{"delete --log x", "delete --log=true x"},
+		{"__complete restart w", "__complete restart w"},
 		{"", ""},
 	} {
 		if got := strings.Join(arranged(strings.Fields(tt.typed)), " "); got != tt.want {
