@@ -104,6 +104,7 @@ type Detail struct {
 	ProcEnv map[string]string `json:"proc_env,omitempty"` // environment as given to the process
 	OutLog  string            `json:"out_log"`
 	ErrLog  string            `json:"err_log"`
+	AllLog  string            `json:"all_log,omitempty"` // the file of both streams
 	PidFile string            `json:"pid_path"`
 
 	Traffic  *Traffic  `json:"traffic,omitempty"`  // of its channel for messages

@@ -167,7 +167,7 @@ func execution(o *Object, p Process) {
 		o.Set("disable_logs", true)
 	}
 	for _, given := range []Member{
-		{"pm_log_path", s.LogFile}, {"log_date_format", s.LogFormat}, {"log_type", s.LogType},
+		{"pm_log_path", p.AllLog}, {"log_date_format", s.LogFormat}, {"log_type", s.LogType},
 	} {
 		if given.Value != "" {
 			o.Set(given.Key, given.Value)
