@@ -25,10 +25,12 @@ const (
 	typeAction = "axm:action"
 	typeMetric = "axm:monitor"
 	typeRaw    = "process:msg"
-	typeConfig = "axm:option:configuration"
 	typeOption = "axm:option:" // begins other settings of pm2's own agents, which mean nothing here
 	typeNode   = "node_version"
 )
+
+// TypeConfiguration is of the message by which an app says how it is shown, and may rename itself.
+const TypeConfiguration = "axm:option:configuration"
 
 // hear takes a message of an app. It runs in the goroutine of its channel.
 func (h *hub) hear(w *worker, text []byte) {
@@ -38,11 +40,14 @@ func (h *hub) hear(w *worker, text []byte) {
 	m := classify(text)
 	m.Ref = w.Ref
 	switch {
-	case m.Type == typeAction, m.Type == typeMetric, m.Type == typeConfig, m.Type == typeNode:
+	case m.Type == typeAction, m.Type == typeMetric, m.Type == TypeConfiguration, m.Type == typeNode:
 		_ = h.do(h.ctx, func() { //nolint:errcheck // the daemon ends
 			addShown(&w.shown, m)
 			h.touchWorker(w.Ref)
 		})
+		if m.Type == TypeConfiguration {
+			h.heard(m) // a name in it is the daemon's matter
+		}
 	case m.Type == typeBroadcast:
 		_ = h.do(h.ctx, func() { h.broadcast(m) }) //nolint:errcheck // as above
 	case strings.HasPrefix(m.Type, typeOption):

@@ -12,12 +12,18 @@ import (
 // maxShown bounds the actions, the metrics and the options of one process.
 const maxShown = 1000
 
+// maxSaid bounds what a successor of this daemon has to know: each message about actions and options.
+const maxSaid = 64 << 10
+
 // addShown takes a message that tells something about the app. One that tells nothing is forgotten.
 func addShown(s *app.Shown, m Heard) {
+	if m.Type != typeMetric && len(m.Data) > maxSaid {
+		return
+	}
 	switch m.Type {
 	case typeMetric:
 		s.Metrics = merged(s.Metrics, m.Data)
-	case typeConfig:
+	case TypeConfiguration:
 		s.Options = merged(s.Options, m.Data)
 	case typeNode:
 		_ = json.Unmarshal(m.Data, &s.NodeVersion) //nolint:errcheck // classify has made it

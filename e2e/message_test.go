@@ -16,7 +16,7 @@ import (
 const talker = `
 process.send({ type: 'axm:action', data: { action_name: 'greet', action_type: 'custom' } })
 process.send({ type: 'axm:action', data: { action_name: 'count', action_type: 'scoped' } })
-process.send({ type: 'axm:option:configuration', data: { error: true } })
+process.send({ type: 'axm:option:configuration', data: { error: true, name: process.argv[2] } })
 process.send({ node_version: '99.0' })
 process.send({ type: 'axm:monitor', data: { users: { value: 7, unit: 'heads', type: 'metric' } } })
 process.on('message', (m) => {
@@ -35,7 +35,8 @@ func TestMessages(t *testing.T) {
 	for _, mode := range []string{"-i=2", "-x"} {
 		h := newHome(t)
 		h.write("talk.js", talker, 0o644)
-		h.must("start", "talk.js", mode, "--shutdown-with-message", "--merge-logs")
+		h.must("start", "talk.js", mode, "--name", "quiet", "--shutdown-with-message", "--merge-logs", "--", "talk")
+		h.until("it has named itself", hang, func() bool { return len(h.instances("talk")) > 0 && len(h.instances("quiet")) == 0 })
 		h.until("the action is known", hang, func() bool {
 			for _, d := range decode[[]app.Detail](h, "describe", "talk", "--json") {
 				if len(d.Actions) == 0 || d.Metrics["users"] == nil {
@@ -63,7 +64,7 @@ func TestMessages(t *testing.T) {
 			t.Errorf("the scoped action told: %s", out)
 		}
 		h.fails(`reports an error: "no"`, "trigger", "talk", "count", "no")
-		if d := decode[[]app.Detail](h, "describe", "talk", "--json")[0]; string(d.Options["error"]) != "true" || d.NodeVersion != "99.0" || d.Actions[1].Type != app.ScopedAction {
+		if d := decode[[]app.Detail](h, "describe", "talk", "--json")[0]; string(d.Options["error"]) != "true" || d.NodeVersion != "99.0" || d.Actions[1].Type != app.ScopedAction || !strings.HasSuffix(d.OutLog, "quiet-out.log") {
 			t.Errorf("after a new daemon it has told %+v", d.Shown)
 		}
 		h.fails("no process has announced", "trigger", "talk", "dance")
