@@ -85,6 +85,9 @@ func commandFirst(root *cobra.Command, args []string) []string {
 		if cmd := childNamed(root, word); cmd != nil && !takesNext(args[i-1], theirLookup(cmd)) { // args[0] is none
 			return slices.Concat([]string{word}, args[:i], args[i+1:])
 		}
+		if !isOption(word) && !isOption(args[i-1]) {
+			break // it stands where the command does, and is none
+		}
 	}
 	return args
 }

@@ -38,6 +38,8 @@ func TestAsTheyType(t *testing.T) {
 		{"scale web --parallel 2 3", "scale web --parallel 2 3"},
 		{"delete --log x", "delete --log=true x"},
 		{"__complete restart w", "__complete restart w"},
+		{"--home x __complete stop w", "--home x __complete stop w"},
+		{"--home x stop w", "stop --home x w"},
 		{"", ""},
 	} {
 		if got := strings.Join(arranged(strings.Fields(tt.typed)), " "); got != tt.want {
