@@ -42,6 +42,7 @@ type admitted struct {
 type wantedApp struct {
 	spec  app.Spec
 	goals []app.Goal
+	place int // among what was asked for: new apps get their ids in this order
 }
 
 // apply starts the apps of a file and gives those that exist their new settings: one commit for all, and
@@ -176,7 +177,7 @@ func (d *Daemon) plan(req app.ApplyRequest) (plan, error) {
 		return plan{}, err
 	}
 	used := map[string]int{}
-	for _, a := range req.Apps {
+	for i, a := range req.Apps {
 		name := a.Spec.Name
 		spec := declaredSpec(a, req.Env)
 		spec, err := d.startable(spec, a.Set["instances"])
@@ -194,14 +195,14 @@ func (d *Daemon) plan(req app.ApplyRequest) (plan, error) {
 			used[name]++
 		}
 		if len(same) == 0 {
-			w := wantedApp{spec: spec}
+			w := wantedApp{spec: spec, place: i}
 			if a.Down {
 				w.goals = slices.Repeat([]app.Goal{app.Down}, spec.Instances)
 			}
 			p.fresh = append(p.fresh, w)
 		}
 		for _, old := range same {
-			c := changedApp{app: old, wantedApp: wantedApp{spec: changedSpec(old.spec(), spec, a.Set)}}
+			c := changedApp{app: old, wantedApp: wantedApp{spec: changedSpec(old.spec(), spec, a.Set), place: i}}
 			if a.Set["instances"] && declared[name] == 1 && len(same) == 1 {
 				c.count = spec.Instances
 			}
@@ -288,6 +289,7 @@ func (d *Daemon) commitPlan(p plan) (old, fresh []instance, err error) {
 		want(&rec, app.Up, c.goals)
 		apps, changed = append(apps, c.app), append(changed, rec)
 	}
+	slices.SortStableFunc(p.fresh, func(a, b wantedApp) int { return cmp.Compare(a.place, b.place) })
 	err = d.db.Update(func(tx *store.Tx) (err error) {
 		if created, err = createWanted(tx, p.fresh); err != nil {
 			return err

@@ -72,6 +72,7 @@ func (d *Daemon) process(in instance) pm2.Process {
 	st, spec := d.view(in), in.app.spec()
 	p := pm2.Process{Detail: app.Detail{Status: st, Spec: spec, Program: spec.Script, PidFile: launch.PidPath(d.cfg.Home, spec, st.ID)}}
 	p.OutLog, p.ErrLog = launch.LogPaths(d.cfg.Home, spec, st.ID)
+	p.AllLog = launch.CombinedLogPath(d.cfg.Home, spec, st.ID)
 	if plan, err := d.resolver.Resolve(spec, launch.Instance{ID: st.ID, Slot: st.Slot, Home: d.cfg.Home, HomeHash: d.hash}); err == nil {
 		p.Program, p.Argv = plan.Program, plan.Spawn.Argv
 	}
@@ -118,7 +119,8 @@ func resurrectNote(saved []wantedApp, all []instance) string {
 func (d *Daemon) missing(saved []wantedApp) plan {
 	var p plan
 	existing := d.appsByName()
-	for _, w := range saved {
+	for i, w := range saved {
+		w.place = i
 		same := existing[w.spec.Name]
 		if slices.ContainsFunc(same, running) {
 			continue

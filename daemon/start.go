@@ -191,6 +191,9 @@ func plural(n int, word string) string {
 	if n == 1 {
 		return word
 	}
+	if strings.HasSuffix(word, "s") {
+		return word + "es"
+	}
 	return word + "s"
 }
 

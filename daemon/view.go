@@ -154,6 +154,7 @@ func (d *Daemon) detail(ctx context.Context, in instance) app.Detail {
 	st.LogTrouble = d.logTrouble(in)
 	det := app.Detail{Status: st, Spec: spec, PidFile: launch.PidPath(d.cfg.Home, spec, st.ID)}
 	det.OutLog, det.ErrLog = launch.LogPaths(d.cfg.Home, spec, st.ID)
+	det.AllLog = launch.CombinedLogPath(d.cfg.Home, spec, st.ID)
 	inst := launch.Instance{ID: st.ID, Slot: st.Slot, Seq: st.Seq, Home: d.cfg.Home, HomeHash: d.hash}
 	if plan, err := d.resolver.Resolve(spec, inst); err == nil {
 		det.Program, det.Argv, det.ProcEnv = plan.Program, plan.Spawn.Argv, envMap(plan.Spawn.Env)
@@ -161,8 +162,7 @@ func (d *Daemon) detail(ctx context.Context, in instance) app.Detail {
 	if p, ok := d.cgroups.Pressure(childKey(st.ID, st.Seq)); ok {
 		det.Pressure = &p
 	}
-	shown := in.member.Shown(ctx)
-	det.Actions, det.Metrics, det.Traffic = shown.Actions, shown.Metrics, in.member.Traffic(ctx)
+	det.Shown, det.Traffic = in.member.Shown(ctx), in.member.Traffic(ctx)
 	return det
 }
 

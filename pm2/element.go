@@ -167,7 +167,7 @@ func execution(o *Object, p Process) {
 		o.Set("disable_logs", true)
 	}
 	for _, given := range []Member{
-		{"pm_log_path", s.LogFile}, {"log_date_format", s.LogFormat}, {"log_type", s.LogType},
+		{"pm_log_path", p.AllLog}, {"log_date_format", s.LogFormat}, {"log_type", s.LogType},
 	} {
 		if given.Value != "" {
 			o.Set(given.Key, given.Value)
@@ -210,7 +210,7 @@ func condition(o *Object, p Process, v View) {
 	o.Set("versioning", p.More.Versioning)
 	o.Set("axm_actions", actions(p))
 	o.Set("axm_monitor", monitored(p))
-	o.Set("axm_options", orEmpty(p.More.Options))
+	o.Set("axm_options", orEmpty(p.Options))
 	o.Set("axm_dynamic", map[string]any{})
 }
 

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -47,13 +48,15 @@ func (c *cli) act(ctx context.Context, req app.ActionRequest) error {
 			return err
 		}
 	}
-	if req.Selectors, err = asScripts(ctx, client, req.Selectors); err != nil {
-		return err
+	requests := []app.ActionRequest{req}
+	if c.role == asPM2 {
+		requests = oneByOne(req)
 	}
-	if err := c.announce(ctx, client, req); err != nil {
-		return err
+	for _, req := range requests {
+		if err = c.do(ctx, client, req); err != nil {
+			break
+		}
 	}
-	err = c.follow(client.Do(ctx, req))
 	switch {
 	case c.role == asPM2 && req.Action == app.ActionReload:
 		return err // pm2 shows no list then
@@ -61,6 +64,27 @@ func (c *cli) act(ctx context.Context, req app.ActionRequest) error {
 		c.remark("successfully sent signal %s to process name %s", req.Signal, strings.Join(req.Selectors, ", "))
 	}
 	return c.finish(ctx, client, err)
+}
+
+// oneByOne is how pm2 acts on what is named: in turn, and up to the first mistake.
+func oneByOne(req app.ActionRequest) []app.ActionRequest {
+	out := make([]app.ActionRequest, len(req.Selectors))
+	for i, sel := range req.Selectors {
+		out[i] = req
+		out[i].Selectors = []string{sel}
+	}
+	return out
+}
+
+func (c *cli) do(ctx context.Context, client *ipc.Client, req app.ActionRequest) error {
+	var err error
+	if req.Selectors, err = asScripts(ctx, client, req.Selectors); err != nil {
+		return err
+	}
+	if err := c.announce(ctx, client, req); err != nil {
+		return err
+	}
+	return c.follow(client.Do(ctx, req))
 }
 
 // asScripts has a selector that names no process, but a file here, mean the processes of that script: stop ./app.js.
@@ -112,16 +136,14 @@ func (c *cli) finish(ctx context.Context, client *ipc.Client, err error) error {
 	if _, partly := errors.AsType[reported](err); (err != nil && !partly) || c.silent {
 		return err
 	}
-	if listErr := c.showList(ctx, client, listOptions{}); listErr != nil && err == nil {
+	if listErr := c.anyList(ctx, client, c.listing); listErr != nil && err == nil {
 		return unlessInterrupted(ctx, listErr) // what was asked for is done
 	}
 	return err
 }
 
 func newStopCommand(c *cli) *cobra.Command {
-	cmd := newEndCommand(c, app.ActionStop, "Stop processes, keep them in the list")
-	addSilent(cmd, "watch", "") // pm2's: a stopped process is not watched anyway
-	return cmd
+	return newEndCommand(c, app.ActionStop, "Stop processes, keep them in the list")
 }
 
 func newDeleteCommand(c *cli) *cobra.Command {
@@ -149,7 +171,12 @@ func newEndCommand(c *cli, action app.Action, short string) *cobra.Command {
 
 func newResetCommand(c *cli) *cobra.Command {
 	return newActionCommand(c, "reset", "Set the restart counters to zero", func(cmd *cobra.Command, args []string) error {
-		return c.act(cmd.Context(), app.ActionRequest{Action: app.ActionReset, Selectors: args})
+		err := c.act(cmd.Context(), app.ActionRequest{Action: app.ActionReset, Selectors: args})
+		if _, notNumber := strconv.Atoi(args[0]); c.role == asPM2 && notNumber == nil && errors.Is(err, app.ErrNotFound) {
+			c.fail(err) // an unknown id is no failure there
+			return nil
+		}
+		return err
 	})
 }
 

@@ -25,6 +25,8 @@ type cli struct {
 	silent   bool
 	noColour bool
 
+	listing listOptions // how a list after an action looks
+
 	acted  []string    // ids of what this command has done something to
 	daemon *ipc.Client // nil before the first use
 }

@@ -130,7 +130,7 @@ func describeRows(d app.Detail, now time.Time) [][2]string {
 		{"restarts", fmt.Sprint(d.Restarts)}, {"uptime", shownUptime(d.Status, now)}, {"last exit", lastExit(d.Exit)},
 		{"next start", nextStart(d.Deadline, now)},
 		{"script path", orNA(s.Script)}, {"script args", orNA(strings.Join(s.Args, " "))},
-		{"error log path", orNA(d.ErrLog)}, {"out log path", orNA(d.OutLog)}, {"log trouble", d.LogTrouble}, {"log lines", linesWords(s.Log)}, {"pid path", orNA(d.PidFile)},
+		{"error log path", orNA(d.ErrLog)}, {"out log path", orNA(d.OutLog)}, {"entire log path", d.AllLog}, {"log trouble", d.LogTrouble}, {"log lines", linesWords(s.Log)}, {"pid path", orNA(d.PidFile)},
 		{"interpreter", orNA(d.Interpreter())}, {"interpreter args", orNA(strings.Join(s.InterpreterArgs, " "))},
 		{"executed", strings.Join(d.Argv, " ")},
 		{"script id", fmt.Sprint(d.ID)}, {"pid", fmt.Sprint(d.PID)}, {"exec cwd", orNA(s.Cwd)}, {"exec mode", string(d.Mode) + "_mode"},
@@ -233,8 +233,8 @@ func trafficRows(t *app.Traffic) [][2]string {
 
 func actionRows(me string, d app.Detail) [][2]string {
 	var rows [][2]string
-	for _, name := range d.Actions {
-		rows = append(rows, [2]string{name, me + " trigger " + d.Name + " " + name})
+	for _, a := range d.Actions {
+		rows = append(rows, [2]string{a.Name, me + " trigger " + d.Name + " " + a.Name})
 	}
 	return rows
 }

@@ -31,7 +31,6 @@ home of its own, which is removed in the end: what runs elsewhere is not touched
 		RunE: func(cmd *cobra.Command, args []string) error { return devFunc(c, cmd, args, o) },
 	}
 	o.settings = addSettings(cmd)
-	addIgnored(cmd)
 	o.addFlags(cmd)
 	return cmd
 }

@@ -76,7 +76,7 @@ func TestTableNamesTheCommands(t *testing.T) {
 func TestPageNamesTheOptions(t *testing.T) {
 	root := newRootCommand(newCLI(io.Discard, io.Discard), "")
 	for name, verdict := range pm2Rows(t, "Options of start") {
-		has := root.PersistentFlags().Lookup(name) != nil
+		has := root.PersistentFlags().Lookup(name) != nil || theirFlag(name, "") != nil
 		for _, command := range []string{"start", "restart"} {
 			cmd, _, err := root.Find([]string{command})
 			if err != nil {

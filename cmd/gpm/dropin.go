@@ -10,8 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/spf13/cobra"
-
 	"gpm/app"
 	"gpm/boot"
 	"gpm/pm2"
@@ -95,24 +93,6 @@ func (c *cli) defaults() (app.Spec, app.Fields, error) {
 	s, set, err := pm2.Defaults(os.Getenv)
 	s.Policy.KillSignal = normaliseSignal(s.Policy.KillSignal)
 	return s, set, err
-}
-
-// ignored are options of pm2 that switch what gpm does not have; scripts go on giving them.
-var ignored = []string{
-	"no-vizion", "no-pmx", "no-automation", "trace", "disable-trace", "v8", "event-loop-inspector", "deep-monitoring",
-	"source-map-support", "disable-source-map-support",
-}
-
-func addIgnored(cmd *cobra.Command) {
-	for _, name := range ignored {
-		addSilent(cmd, name, "")
-	}
-}
-
-// addSilent has a command take a switch that changes nothing.
-func addSilent(cmd *cobra.Command, name, short string) {
-	cmd.Flags().BoolP(name, short, false, "")
-	_ = cmd.Flags().MarkHidden(name) // it exists
 }
 
 // attachIf starts or restarts something, and then shows its output from that moment on, until it is interrupted.

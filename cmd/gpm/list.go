@@ -44,10 +44,15 @@ func listFunc(c *cli, ctx context.Context, o listOptions) error {
 	if err != nil {
 		return err
 	}
-	switch {
-	case o.watch:
+	if o.watch {
 		return c.watchList(ctx, client, o)
-	case o.mini:
+	}
+	return c.anyList(ctx, client, o)
+}
+
+// anyList prints the list once, in one of its forms.
+func (c *cli) anyList(ctx context.Context, client *ipc.Client, o listOptions) error {
+	if o.mini {
 		return c.miniList(ctx, client, o)
 	}
 	return c.showList(ctx, client, o)

@@ -54,7 +54,7 @@ func programOptions() []option {
 		{"error", "e", "file", "log file of stderr", "error_file", path(func(s S) *string { return &s.ErrorFile })},
 		{"merge-logs", "", "", "one pair of log files for all instances", "merge_logs", toggle(func(s S) *bool { return &s.MergeLogs })},
 		{"disable-logs", "", "", "keep no log files", "disable_logs", toggle(func(s S) *bool { return &s.DisableLogs })},
-		{"log", "l", "file", "log file of both streams", "log_file", path(func(s S) *string { return &s.LogFile })},
+		{"log", "l", "[=file]", "log file of both streams (default NAME.log)", "log_file", logFile},
 		{"log-date-format", "", "format", "a time before each line, like \"YYYY-MM-DD HH:mm:ss\"", "log_date_format", text(func(s S) *string { return &s.LogFormat })},
 		{"time", "", "", "the same with YYYY-MM-DDTHH:mm:ss", "log_date_format", timeFormat},
 		{"log-type", "", "type", "json: an object a line", "log_type", oneOf(func(s S) *string { return &s.LogType }, "json", "raw")},

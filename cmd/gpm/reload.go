@@ -9,7 +9,7 @@ import (
 func newReloadCommand(c *cli) *cobra.Command {
 	var o restartOptions
 	cmd := newActionCommand(c, "reload", "Replace the processes of a cluster one by one, without a failed request", func(cmd *cobra.Command, args []string) error {
-		return reloadFunc(c, cmd, args, o)
+		return c.attachIf(cmd.Context(), o.attach, func() error { return reloadFunc(c, cmd, args, o) })
 	})
 	cmd.Use = "reload " + filesUse + " [-- args]"
 	cmd.Long = `Each process gets a successor, which must listen where the old one does (or say "ready") within the
@@ -17,8 +17,7 @@ listen timeout. Only then is the old one asked to finish and to end. The first s
 ends the reload: the old processes go on. What is not a cluster is restarted.`
 	o.settings = addSettings(cmd)
 	o.addFlags(cmd)
-	addIgnored(cmd)
-	addSilent(cmd, "force", "f") // pm2's, against a lock that gpm does not have
+	cmd.Flags().BoolVar(&o.attach, "attach", false, "then show the output from its start, until interrupted")
 	cmd.Flags().BoolVarP(&o.updateEnv, "update-env", "a", false, "take this environment, over the present one")
 	cmd.Flags().IntVar(&o.parallel, "parallel", 0, "after the first, at most so `many` at once (default 1)")
 	return cmd

@@ -24,8 +24,6 @@ func newRestartCommand(c *cli) *cobra.Command {
 	cmd.Use = "restart " + filesUse + " [-- args]"
 	o.settings = addSettings(cmd)
 	o.addFlags(cmd)
-	addIgnored(cmd)
-	addSilent(cmd, "force", "f") // pm2's, against a lock that gpm does not have
 	cmd.Flags().BoolVar(&o.attach, "attach", false, "then show the output from its start, until interrupted")
 	cmd.Flags().BoolVarP(&o.updateEnv, "update-env", "a", false, "take this environment, over the present one")
 	cmd.Flags().IntVar(&o.parallel, "parallel", 0, "at most so `many` at once (default: the daemon's choice)")

@@ -24,7 +24,7 @@ func run(ctx context.Context, name string, args []string, stdout, stderr io.Writ
 	c.silent = c.role == asPM2 && (os.Getenv("PM2_SILENT") == "true" || os.Getenv("PM2_PROGRAMMATIC") == "true")
 	args = signedNumbers(args)
 	root := newRootCommand(c, firstWord(args))
-	root.SetArgs(args)
+	root.SetArgs(c.asTheyType(root, args))
 	err := root.ExecuteContext(ctx)
 	c.close()
 	if status, ok := errors.AsType[exitStatus](err); ok {

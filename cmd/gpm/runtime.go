@@ -40,7 +40,6 @@ and where the root is read-only a place like /dev/shm will do.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return runtimeFunc(c, cmd, args, o) },
 	}
 	o.settings = addSettings(cmd)
-	addIgnored(cmd)
 	o.addFlags(cmd)
 	f := cmd.Flags()
 	f.BoolVar(&o.json, "json", false, "a JSON object a line")

@@ -47,7 +47,6 @@ is ecosystem.config.js.`,
 	o.settings = addSettings(cmd)
 	o.addFlags(cmd)
 	cmd.Flags().BoolVar(&o.keepGoing, "keep-going", false, "of a file, leave out apps that cannot be started")
-	addIgnored(cmd)
 	cmd.Flags().BoolVar(&o.attach, "attach", false, "then show the output from its start, until interrupted")
 	cmd.Flags().BoolVar(&o.noDaemon, "no-daemon", false, "stay in the foreground, as gpm runtime does")
 	cmd.Flags().BoolVarP(&o.write, "write", "w", false, "write the settings as NAME-pm2.json, which start reads")

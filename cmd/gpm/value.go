@@ -41,6 +41,15 @@ func path(field func(*app.Spec) *string) setter {
 	}
 }
 
+// logFile takes true for a file among the other logs.
+func logFile(s *app.Spec, value string) error {
+	if value == "true" || value == "false" {
+		s.LogFile = value
+		return nil
+	}
+	return path(func(s *app.Spec) *string { return &s.LogFile })(s, value)
+}
+
 func list(field func(*app.Spec) *[]string) setter {
 	return func(s *app.Spec, value string) error {
 		*field(s) = append(*field(s), value)
