@@ -181,7 +181,6 @@ func TestNoTreekill(t *testing.T) {
 	if !alive(daemon) {
 		t.Error("the daemon of a --no-treekill app was killed")
 	}
-	if err := syscall.Kill(daemon, syscall.SIGKILL); err != nil {
-		t.Error(err)
-	}
+	kill(t, daemon)
+	h.until("it has ended", hang, func() bool { return !alive(daemon) }) // or its cgroup could not be removed
 }
