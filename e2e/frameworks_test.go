@@ -37,10 +37,6 @@ func asUsers(t *testing.T, modules string, test func(t *testing.T, h *home, modu
 	t.Run("unprivileged", func(t *testing.T) {
 		h := newHomeOf(t, nobody(t))
 		h.env = append(h.env, "HOME="+h.cwd)
-		if modules == "" {
-			test(t, h, "")
-			return
-		}
 		readable := filepath.Join(h.cwd, "node_modules")
 		if err := os.CopyFS(readable, os.DirFS(modules)); err != nil {
 			t.Fatal(err)
@@ -204,10 +200,7 @@ func TestLastingConnections(t *testing.T) {
 // TestHTTPSTickets: a session that one worker began is resumed by every other, also by those of after a reload.
 func TestHTTPSTickets(t *testing.T) {
 	needNode(t)
-	asUsers(t, "", testHTTPSTickets)
-}
-
-func testHTTPSTickets(t *testing.T, h *home, _ string) {
+	h := newHome(t)
 	port := freePort(t)
 	h.write("web.js", `
 const fs = require('fs')
