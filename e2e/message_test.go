@@ -100,7 +100,13 @@ func (h *home) listen() <-chan app.Message {
 	}()
 	h.t.Cleanup(func() {
 		cmd.Process.Kill()
-		<-done
+		for reading := true; reading; { // what a failed test has not taken
+			select {
+			case <-heard:
+			case <-done:
+				reading = false
+			}
+		}
 		cmd.Wait()
 	})
 	settle(h.t, 300*time.Millisecond) // until the daemon knows of the listener
