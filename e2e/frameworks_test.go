@@ -37,6 +37,10 @@ func asUsers(t *testing.T, modules string, test func(t *testing.T, h *home, modu
 	t.Run("unprivileged", func(t *testing.T) {
 		h := newHomeOf(t, nobody(t))
 		h.env = append(h.env, "HOME="+h.cwd)
+		if modules == "" {
+			test(t, h, "")
+			return
+		}
 		readable := filepath.Join(h.cwd, "node_modules")
 		if err := os.CopyFS(readable, os.DirFS(modules)); err != nil {
 			t.Fatal(err)
@@ -200,7 +204,10 @@ func TestLastingConnections(t *testing.T) {
 // TestHTTPSTickets: a session that one worker began is resumed by every other, also by those of after a reload.
 func TestHTTPSTickets(t *testing.T) {
 	needNode(t)
-	h := newHome(t)
+	asUsers(t, "", testHTTPSTickets)
+}
+
+func testHTTPSTickets(t *testing.T, h *home, _ string) {
 	port := freePort(t)
 	h.write("web.js", `
 const fs = require('fs')
@@ -214,7 +221,13 @@ require('https').createServer({ key: fs.readFileSync('key.pem'), cert: fs.readFi
 	}}
 	client := &http.Client{Transport: transport, Timeout: 30 * time.Second}
 	askTLS := func() (pid string, resumed bool, err error) { return askHTTPS(t.Context(), client, port) }
-	h.until("it answers", hang, func() bool { _, _, err := askTLS(); return err == nil })
+	up := map[string]bool{}
+	h.until("both answer", hang, func() bool {
+		if pid, _, err := askTLS(); err == nil {
+			up[pid] = true
+		}
+		return len(up) == 2
+	})
 	for _, between := range []func(){func() {}, func() { h.must("reload", "web") }, func() { kill(t, h.daemon().PID); h.must("reload", "web") }} {
 		between()
 		pids := map[string]bool{}
