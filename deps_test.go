@@ -51,7 +51,7 @@ var arrows = map[string][]string{
 	"ecosystem/engine": {"ecosystem"},
 	"cmd/gpm-engine":   {"ecosystem", "ecosystem/engine"},
 
-	"bench":         {"testprog"},
+	"bench":         {},
 	"e2e":           {},
 	"testprog":      {},
 	"testprog/leak": {"proc"},

@@ -1,7 +1,6 @@
 package app
 
 import (
-	"encoding/json"
 	"path/filepath"
 	"time"
 )
@@ -111,8 +110,7 @@ type Detail struct {
 	Traffic  *Traffic  `json:"traffic,omitempty"`  // of its channel for messages
 	Pressure *Pressure `json:"pressure,omitempty"` // of its cgroup, where it has one that tells
 
-	Actions []string                   `json:"actions,omitempty"` // that the app has announced, for trigger
-	Metrics map[string]json.RawMessage `json:"metrics,omitempty"` // that it reports, as it does
+	Shown
 }
 
 // Interpreter is the name of what runs the script, as pm2 says it: "node", or "none" for what is executed itself.

@@ -20,12 +20,11 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"syscall"
 	"time"
-
-	"gpm/testprog"
 )
 
 // size is how much of everything is measured.
@@ -37,11 +36,12 @@ type size struct {
 	settle     time.Duration // between a change and looking at memory
 	rounds     int           // turns of each manager: loads of each kind on its cluster, floods of its log
 	channels   int           // workers with a channel
+	messages   int           // from one that is no Node
 }
 
 var (
-	whole = size{apps: 100, many: 4900, lines: 10_000_000, runs: 20, idle: 20 * time.Second, settle: 3 * time.Second, rounds: 6, channels: 1000}
-	quick = size{apps: 20, many: 300, lines: 1_000_000, runs: 5, idle: 3 * time.Second, settle: time.Second, rounds: 2, channels: 100}
+	whole = size{apps: 100, many: 4900, lines: 10_000_000, runs: 20, idle: 20 * time.Second, settle: 3 * time.Second, rounds: 6, channels: 1000, messages: 2_000_000}
+	quick = size{apps: 20, many: 300, lines: 1_000_000, runs: 5, idle: 3 * time.Second, settle: time.Second, rounds: 2, channels: 100, messages: 500_000}
 )
 
 func main() {
@@ -50,6 +50,7 @@ func main() {
 	onlyLogs := flag.Bool("logs", false, "only what is about logs")
 	lines := flag.Int("flood", 0, "be the app that prints so many lines")
 	rate := flag.Int("paced", 0, "be the app that prints so many lines a second")
+	messages := flag.Int("send", 0, "be the worker that sends so many messages")
 	flag.Parse()
 	s := whole
 	if *short {
@@ -61,6 +62,8 @@ func main() {
 		err = flood(*lines, flag.Arg(0))
 	case *rate > 0:
 		err = paced(*rate)
+	case *messages > 0:
+		err = sendMessages(*messages, flag.Arg(0))
 	case *cluster:
 		err = bench(s, measureClusters)
 	case *onlyLogs:
@@ -115,6 +118,17 @@ func measureClusters(ctx context.Context, r *report, gpm, pm2 *manager) error {
 	if err := pm2.end(); err != nil {
 		return err
 	}
+	if err := measureAgent(ctx, r, []*manager{gpm}); err != nil {
+		return err
+	}
+	return measureConversations(ctx, r, gpm)
+}
+
+// measureConversations is gpm alone.
+func measureConversations(ctx context.Context, r *report, gpm *manager) error {
+	if err := measureOwnMessages(ctx, r, gpm); err != nil {
+		return err
+	}
 	return measureChannels(ctx, r, gpm)
 }
 
@@ -155,12 +169,12 @@ func measureAll(ctx context.Context, r *report, gpm, pm2 *manager) error {
 	if _, _, err := gpm.run(ctx, "delete", "all"); err != nil {
 		return err
 	}
-	return measureChannels(ctx, r, gpm)
+	return measureConversations(ctx, r, gpm)
 }
 
 func newGpm(dir string) (*manager, error) {
 	progress("building gpm")
-	bin, err := testprog.Build(dir, "./cmd/gpm")
+	bin, err := buildGpm(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -173,6 +187,19 @@ func newGpm(dir string) (*manager, error) {
 			return append([]string{"start"}, files...), nil
 		},
 	}, nil
+}
+
+// buildGpm makes a copy of gpm as users get it, which starts faster than one by plain `go build`.
+func buildGpm(dir string) (string, error) {
+	if out, err := exec.Command("make", "-s", "build").CombinedOutput(); err != nil {
+		return "", fmt.Errorf("cannot build gpm: %w\n%s", err, out)
+	}
+	program, err := os.ReadFile(filepath.Join("bin", "gpm"))
+	if err != nil {
+		return "", err
+	}
+	bin := filepath.Join(dir, "gpm")
+	return bin, os.WriteFile(bin, program, 0o755)
 }
 
 func newPm2(ctx context.Context, dir string) (*manager, error) {

@@ -157,32 +157,6 @@ func runWrk(ctx context.Context, wrk, port string, args []string) (rate, p99 flo
 	return rate, p99, nil
 }
 
-// measureMessages lets one worker send to its manager as fast as it can.
-func measureMessages(ctx context.Context, r *report, both []*manager, ports []string) error {
-	progress("messages from a worker")
-	rates := make([][]float64, len(both))
-	for range r.rounds {
-		for i, port := range ports {
-			answer, err := fetch(ctx, port, "/burst")
-			if err != nil {
-				return err
-			}
-			rate, err := strconv.ParseFloat(answer, 64)
-			if err != nil {
-				return err
-			}
-			rates[i] = append(rates[i], rate)
-		}
-	}
-	r.addLeast("messages a second from one worker", medians(rates), "≥ 200,000", 200_000)
-	for _, m := range both {
-		if _, _, err := m.run(ctx, "delete", "web"); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // measureChannels compares processes that have a channel and an agent, as Node's have, with as many that have not. They
 // are sleeps by the name of node: a thousand real ones would need 40 GB.
 func measureChannels(ctx context.Context, r *report, gpm *manager) error {

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"gpm/app"
 	"gpm/cluster/primary"
 	"gpm/cluster/sockets"
 	"gpm/ipc/channel"
@@ -55,18 +56,18 @@ func (h *hub) drop(names ...string) {
 
 // savedWorker is a worker as it is noted.
 type savedWorker struct {
-	Ref     Ref             `json:"ref"`
-	Slot    int             `json:"slot"`
-	Seat    int             `json:"seat"`
-	Number  int             `json:"number"`
-	PID     int             `json:"pid"`
-	Duty    duty            `json:"duty"`
-	State   primary.Worker  `json:"state"`
-	Keys    map[string]bool `json:"keys,omitempty"`
-	Actions []string        `json:"actions,omitempty"`
-	Own     map[string]bool `json:"own,omitempty"`
-	Awaits  awaited         `json:"awaits,omitzero"`
-	Proved  bool            `json:"proved,omitempty"`
+	Ref    Ref             `json:"ref"`
+	Slot   int             `json:"slot"`
+	Seat   int             `json:"seat"`
+	Number int             `json:"number"`
+	PID    int             `json:"pid"`
+	Duty   duty            `json:"duty"`
+	State  primary.Worker  `json:"state"`
+	Keys   map[string]bool `json:"keys,omitempty"`
+	Shown  app.Shown       `json:"shown,omitzero"` // but for the metrics, which it tells again
+	Own    map[string]bool `json:"own,omitempty"`
+	Awaits awaited         `json:"awaits,omitzero"`
+	Proved bool            `json:"proved,omitempty"`
 }
 
 // savedListener is a listening address as it is noted; its sockets are kept by name.
@@ -112,8 +113,10 @@ func (h *hub) present(of any) any {
 func (w *worker) saved() savedWorker {
 	state := w.state
 	state.Seq, state.Passing = 0, nil // a successor numbers anew, and nobody holds the connections
+	shown := w.shown
+	shown.Metrics = nil
 	return savedWorker{
-		Ref: w.Ref, Slot: w.slot, Seat: w.seat, Number: w.number, PID: w.pid, Duty: w.duty, State: state, Keys: w.keys, Own: w.own, Actions: w.shown.Actions,
+		Ref: w.Ref, Slot: w.slot, Seat: w.seat, Number: w.number, PID: w.pid, Duty: w.duty, State: state, Keys: w.keys, Own: w.own, Shown: shown,
 		Awaits: w.awaits, Proved: w.proved,
 	}
 }
@@ -280,7 +283,7 @@ func (h *hub) restoreWorker(text []byte, notes map[string][]byte, alive func(Ref
 	w := &worker{
 		Ref: saved.Ref, slot: saved.Slot, seat: saved.Seat, number: saved.Number, pid: saved.PID, duty: saved.Duty,
 		state: primary.Resume(saved.State, rand.Uint64()), keys: saved.Keys, own: saved.Own,
-		shown: Shown{Actions: saved.Actions}, awaits: saved.Awaits, proved: saved.Proved,
+		shown: saved.Shown, awaits: saved.Awaits, proved: saved.Proved,
 	}
 	w.state.Online = saved.State.Online // which Resume does not know
 	if w.keys == nil {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strconv"
 	"strings"
 
 	"gpm/app"
@@ -24,28 +25,29 @@ const (
 	typeAction = "axm:action"
 	typeMetric = "axm:monitor"
 	typeRaw    = "process:msg"
-	typeOption = "axm:option:" // begins settings of pm2's own agents, which mean nothing here
+	typeOption = "axm:option:" // begins other settings of pm2's own agents, which mean nothing here
+	typeNode   = "node_version"
 )
 
-// Shown is what an app has told to be shown about it, with pm2's messages.
-type Shown struct {
-	Actions []string                   `json:"actions,omitempty"`
-	Metrics map[string]json.RawMessage `json:"metrics,omitempty"`
-}
+// TypeConfiguration is of the message by which an app says how it is shown, and may rename itself.
+const TypeConfiguration = "axm:option:configuration"
 
 // hear takes a message of an app. It runs in the goroutine of its channel.
 func (h *hub) hear(w *worker, text []byte) {
-	if !h.listening() && !bytes.Contains(text, []byte(`"axm:`)) && !bytes.Contains(text, []byte(typeBroadcast)) {
+	if !h.listening() && !concernsUs(text) {
 		return
 	}
 	m := classify(text)
 	m.Ref = w.Ref
 	switch {
-	case m.Type == typeAction, m.Type == typeMetric:
+	case m.Type == typeAction, m.Type == typeMetric, m.Type == TypeConfiguration, m.Type == typeNode:
 		_ = h.do(h.ctx, func() { //nolint:errcheck // the daemon ends
-			w.shown.add(m)
+			addShown(&w.shown, m)
 			h.touchWorker(w.Ref)
 		})
+		if m.Type == TypeConfiguration {
+			h.heard(m) // a name in it is the daemon's matter
+		}
 	case m.Type == typeBroadcast:
 		_ = h.do(h.ctx, func() { h.broadcast(m) }) //nolint:errcheck // as above
 	case strings.HasPrefix(m.Type, typeOption):
@@ -54,49 +56,40 @@ func (h *hub) hear(w *worker, text []byte) {
 	}
 }
 
-// classify tells pm2's packets from other messages.
+// concernsUs says that a message may be one for gpm itself.
+func concernsUs(text []byte) bool {
+	for _, word := range []string{`"axm:`, typeBroadcast, `"` + typeNode + `"`} {
+		if bytes.Contains(text, []byte(word)) {
+			return true
+		}
+	}
+	return false
+}
+
+// classify tells pm2's packets from other messages: they have a type, and data that JavaScript calls true.
 func classify(text []byte) Heard {
 	var packet struct {
 		Type string          `json:"type"`
 		Data json.RawMessage `json:"data"`
+		Node string          `json:"node_version"`
 	}
-	if len(text) > 0 && text[0] == '{' && json.Unmarshal(text, &packet) == nil && packet.Type != "" && packet.Data != nil {
-		return Heard{Type: packet.Type, Data: bytes.Clone(packet.Data)}
+	if len(text) > 0 && text[0] == '{' && json.Unmarshal(text, &packet) == nil {
+		switch {
+		case packet.Type != "" && isTruthy(packet.Data):
+			return Heard{Type: packet.Type, Data: bytes.Clone(packet.Data)}
+		case packet.Node != "":
+			return Heard{Type: typeNode, Data: json.RawMessage(strconv.Quote(packet.Node))}
+		}
 	}
 	return Heard{Type: typeRaw, Data: bytes.Clone(text)}
 }
 
-// maxShown bounds the actions and the metrics of one process.
-const maxShown = 1000
-
-func (s *Shown) add(m Heard) {
-	if m.Type == typeMetric {
-		var metrics map[string]json.RawMessage
-		if json.Unmarshal(m.Data, &metrics) != nil {
-			return
-		}
-		if s.Metrics == nil {
-			s.Metrics = map[string]json.RawMessage{}
-		}
-		for name, value := range metrics {
-			if len(s.Metrics) < maxShown {
-				s.Metrics[name] = value
-			}
-		}
-		return
+func isTruthy(data json.RawMessage) bool {
+	switch string(data) {
+	case "", "null", "false", "0", `""`:
+		return false
 	}
-	var action struct {
-		Name string `json:"action_name"`
-	}
-	if json.Unmarshal(m.Data, &action) != nil || action.Name == "" || len(s.Actions) >= maxShown {
-		return
-	}
-	for _, known := range s.Actions {
-		if known == action.Name {
-			return
-		}
-	}
-	s.Actions = append(s.Actions, action.Name)
+	return true
 }
 
 // Send gives a JSON text to an instance's process as a message.
@@ -140,28 +133,4 @@ func sendError(err error) error {
 		return app.Errorf(app.CodeInvalid, "%w", err)
 	}
 	return app.Errorf(app.CodeConflict, "%w", err)
-}
-
-// Shown returns what an instance's process has told to be shown.
-func (m *Member) Shown(ctx context.Context) (s Shown) {
-	st := m.Status()
-	if h := m.group.existingHub(); h != nil {
-		_ = h.do(ctx, func() { //nolint:errcheck // nothing to show then
-			if w := h.workers[Ref{st.ID, st.Seq}]; w != nil {
-				s = w.shown.clone()
-			}
-		})
-	}
-	return s
-}
-
-func (s Shown) clone() Shown {
-	out := Shown{Actions: append([]string(nil), s.Actions...)}
-	if s.Metrics != nil {
-		out.Metrics = make(map[string]json.RawMessage, len(s.Metrics))
-		for name, value := range s.Metrics {
-			out.Metrics[name] = value
-		}
-	}
-	return out
 }

@@ -43,6 +43,8 @@ func FuzzParseListen(f *testing.F) {
 func TestClassify(t *testing.T) {
 	for text, want := range map[string]Heard{
 		`{"type":"a:b","data":{"x":1}}`: {Type: "a:b", Data: json.RawMessage(`{"x":1}`)},
+		`{"type":"a","data":0}`:         {Type: typeRaw, Data: json.RawMessage(`{"type":"a","data":0}`)},
+		`{"node_version":"20.1.0"}`:     {Type: typeNode, Data: json.RawMessage(`"20.1.0"`)},
 		`{"type":"a"}`:                  {Type: typeRaw, Data: json.RawMessage(`{"type":"a"}`)},
 		`{"type":1,"data":2}`:           {Type: typeRaw, Data: json.RawMessage(`{"type":1,"data":2}`)},
 		`"hello"`:                       {Type: typeRaw, Data: json.RawMessage(`"hello"`)},
@@ -57,9 +59,11 @@ func TestClassify(t *testing.T) {
 func FuzzHear(f *testing.F) {
 	f.Add([]byte(`{"type":"axm:action","data":{"action_name":"x"}}`))
 	f.Add([]byte(`{"type":"axm:monitor","data":{"x":{"value":1}}}`))
+	f.Add([]byte(`{"type":"axm:option:configuration","data":{"x":true}}`))
+	f.Add([]byte(`{"node_version":"20"}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		var s Shown
-		s.add(classify(text))
+		var s app.Shown
+		addShown(&s, classify(text))
 		if len(s.Actions) > 1 {
 			t.Errorf("%q announces %v", text, s.Actions)
 		}
@@ -67,9 +71,9 @@ func FuzzHear(f *testing.F) {
 }
 
 func TestShownIsBounded(t *testing.T) {
-	var s Shown
+	var s app.Shown
 	for i := range 3 * maxShown {
-		s.add(Heard{Type: typeAction, Data: json.RawMessage(`{"action_name":"` + strings.Repeat("x", i) + `"}`)})
+		addShown(&s, Heard{Type: typeAction, Data: json.RawMessage(`{"action_name":"` + strings.Repeat("x", i) + `"}`)})
 	}
 	if len(s.Actions) != maxShown {
 		t.Errorf("%d actions are kept", len(s.Actions))

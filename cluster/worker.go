@@ -51,7 +51,7 @@ type worker struct {
 	inspections atomic.Int32 // under way; its loop may stand still for them
 
 	notify *net.UnixConn // nil: nothing is awaited from it
-	shown  Shown
+	shown  app.Shown
 }
 
 // isUp says that the worker counts as online.

@@ -31,7 +31,7 @@ func (d *Daemon) newGroup(a *application) *cluster.Group {
 		App: a.record.Load().Key, Spec: a.spec, Keeper: d.cfg.Host, Log: d.cfg.Log,
 		Launcher:  func(id, slot int) proc.Launcher { return &launcher{d, a, id, slot} },
 		Kill:      d.kill,
-		Heard:     func(m cluster.Heard) { d.bus.publish(a, m) },
+		Heard:     func(m cluster.Heard) { d.heard(a, m) },
 		Listening: d.bus.hasListeners,
 		Report:    func(st app.Status, events []app.Event) { d.report(a, st, events) },
 		Permanent: launch.Permanent,

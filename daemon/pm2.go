@@ -174,7 +174,7 @@ func (b backend) Trigger(ctx context.Context, t pm2.Trigger) (int, func(), error
 	var takers []instance
 	for _, in := range b.d.apps.instances() {
 		named := in.member.ID == t.ID || t.ID < 0 && in.app.spec().Name == t.Name
-		if named && slices.Contains(in.member.Shown(ctx).Actions, t.Action) {
+		if _, knows := in.member.Shown(ctx).Action(t.Action); named && knows {
 			takers = append(takers, in)
 		}
 	}
@@ -252,8 +252,7 @@ func (d *Daemon) processes(ctx context.Context, list []instance) []pm2.Process {
 	for i, in := range list {
 		out[i] = d.process(in)
 		out[i].Usage = statuses[i].Usage
-		shown := in.member.Shown(ctx)
-		out[i].Actions, out[i].Metrics = shown.Actions, shown.Metrics
+		out[i].Shown = in.member.Shown(ctx)
 	}
 	return out
 }

@@ -249,9 +249,6 @@ func (b *broadcast) send(topic string, payload *pm2.Object) {
 
 // message tells on what an app said on its channel.
 func (b *broadcast) message(m app.Message) {
-	if pm2.Private(m.Type) {
-		return
-	}
 	from := app.Status{ID: m.ID, Name: m.Name, Namespace: m.Namespace}
 	if m.Type == pm2.TopicMessage {
 		b.send(m.Type, pm2.MessageEvent(from, m.Data, m.At))

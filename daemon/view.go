@@ -162,8 +162,7 @@ func (d *Daemon) detail(ctx context.Context, in instance) app.Detail {
 	if p, ok := d.cgroups.Pressure(childKey(st.ID, st.Seq)); ok {
 		det.Pressure = &p
 	}
-	shown := in.member.Shown(ctx)
-	det.Actions, det.Metrics, det.Traffic = shown.Actions, shown.Metrics, in.member.Traffic(ctx)
+	det.Shown, det.Traffic = in.member.Shown(ctx), in.member.Traffic(ctx)
 	return det
 }
 

@@ -273,8 +273,26 @@ func (h *home) mountSmall(dir, size string) {
 	}
 	h.t.Cleanup(func() {
 		h.run("kill")
-		h.until("nobody has files in "+dir, hang, func() bool { return !errors.Is(syscall.Unmount(dir, 0), syscall.EBUSY) })
+		unmount(h.t, dir)
 	})
+}
+
+// unmount waits until nobody has files there.
+func unmount(t *testing.T, dir string) {
+	deadline := time.After(hang)
+	for {
+		err := syscall.Unmount(dir, 0)
+		if err == nil {
+			return
+		}
+		select {
+		case <-deadline:
+			t.Errorf("cannot unmount %s: %v", dir, err)
+			_ = syscall.Unmount(dir, syscall.MNT_DETACH)
+			return
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
 }
 
 // TestFullDisk: no intent is lost or half-kept, the apps go on, and space makes all well again.

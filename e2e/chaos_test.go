@@ -317,12 +317,7 @@ func smallDisk(t *testing.T) string {
 			return ""
 		}
 	}
-	t.Cleanup(func() {
-		if out, err := exec.Command("umount", mount).CombinedOutput(); err != nil {
-			t.Errorf("umount: %s", out)
-			_ = exec.Command("umount", "-l", mount).Run()
-		}
-	})
+	t.Cleanup(func() { unmount(t, mount) })
 	return mount
 }
 

@@ -29,6 +29,22 @@ func frameworks(t *testing.T) string {
 	return filepath.Join(install.Have(t, dir, err), "node_modules")
 }
 
+// asUsers runs a test as whoever runs the tests, and as a user without privileges, who gets a copy of the modules: the
+// others' home is closed to them.
+func asUsers(t *testing.T, modules string, test func(t *testing.T, h *home, modules string)) {
+	t.Helper()
+	t.Run("itself", func(t *testing.T) { test(t, newHome(t), modules) })
+	t.Run("unprivileged", func(t *testing.T) {
+		h := newHomeOf(t, nobody(t))
+		h.env = append(h.env, "HOME="+h.cwd)
+		readable := filepath.Join(h.cwd, "node_modules")
+		if err := os.CopyFS(readable, os.DirFS(modules)); err != nil {
+			t.Fatal(err)
+		}
+		test(t, h, readable)
+	})
+}
+
 var frameworkApps = map[string]string{
 	"express": `
 const app = require('express')()
@@ -44,19 +60,20 @@ app.listen({ port: Number(process.env.PORT), host: '127.0.0.1' })`,
 
 // TestFrameworks reloads Express and Fastify under load, and kills the daemon meanwhile.
 func TestFrameworks(t *testing.T) {
-	modules := frameworks(t)
+	have := frameworks(t)
 	for name, code := range frameworkApps {
 		t.Run(name, func(t *testing.T) {
-			h := newHome(t)
-			port := freePort(t)
-			h.write("web.js", code, 0o644)
-			h.must("start", "web.js", "-i", "2", "--env", "PORT="+port, "--env", "NODE_PATH="+modules)
-			h.until("both serve", hang, func() bool { return len(h.servers8(port)) == 2 })
-			tr := startTraffic(port)
-			h.must("reload", "web")
-			kill(t, h.daemon().PID)
-			h.must("reload", "web")
-			tr.check(t)
+			asUsers(t, have, func(t *testing.T, h *home, modules string) {
+				port := freePort(t)
+				h.write("web.js", code, 0o644)
+				h.must("start", "web.js", "-i", "2", "--env", "PORT="+port, "--env", "NODE_PATH="+modules)
+				h.until("both serve", hang, func() bool { return len(h.servers8(port)) == 2 })
+				tr := startTraffic(port)
+				h.must("reload", "web")
+				kill(t, h.daemon().PID)
+				h.must("reload", "web")
+				tr.check(t)
+			})
 		})
 	}
 }
@@ -82,9 +99,9 @@ async function one(i) {
 Promise.all([...Array(12).keys()].map(one)).then((all) => console.log(new Set(all).size), (e) => { console.error(e); process.exit(1) })`
 )
 
-func TestSocketIO(t *testing.T) {
-	modules := frameworks(t)
-	h := newHome(t)
+func TestSocketIO(t *testing.T) { asUsers(t, frameworks(t), testSocketIO) }
+
+func testSocketIO(t *testing.T, h *home, modules string) {
 	port := freePort(t)
 	h.write("chat.js", chat, 0o644)
 	clients := h.write("chatters.js", chatters, 0o644)

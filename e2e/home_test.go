@@ -234,7 +234,11 @@ func (h *home) untilState(name string, s app.State) app.Status {
 func (h *home) write(name, text string, mode os.FileMode) string {
 	h.t.Helper()
 	path := filepath.Join(h.cwd, name)
-	if err := os.WriteFile(path, []byte(text), mode); err != nil {
+	err := os.WriteFile(path, []byte(text), mode)
+	if err == nil && h.user != nil {
+		err = os.Chown(path, int(h.user.Uid), int(h.user.Gid))
+	}
+	if err != nil {
 		h.t.Fatal(err)
 	}
 	return path

@@ -15,11 +15,18 @@ import (
 // talker answers messages, announces an action and a metric as pm2's library does.
 const talker = `
 process.send({ type: 'axm:action', data: { action_name: 'greet', action_type: 'custom' } })
+process.send({ type: 'axm:action', data: { action_name: 'count', action_type: 'scoped' } })
+process.send({ type: 'axm:option:configuration', data: { error: true, name: process.argv[2] } })
+process.send({ node_version: '99.0' })
 process.send({ type: 'axm:monitor', data: { users: { value: 7, unit: 'heads', type: 'metric' } } })
 process.on('message', (m) => {
   console.log('got', JSON.stringify(m))
   if (m === 'greet' || m.msg === 'greet') process.send({ type: 'axm:reply', data: { at: Date.now(), action_name: 'greet', return: { hello: m.opts || 'nobody' } } })
-  else if (m === 'shutdown') process.exit(7)
+  else if (m.msg === 'count') {
+    const say = (kind, data) => process.send({ type: 'axm:scoped_action:' + kind, data: { uuid: m.uuid, action_name: 'count', data } })
+    if (m.opts) say('error', m.opts)
+    else { say('stream', 1); say('stream', 2); say('end') }
+  } else if (m === 'shutdown') process.exit(7)
   else process.send({ type: 'echo', data: { m } })
 })`
 
@@ -28,7 +35,8 @@ func TestMessages(t *testing.T) {
 	for _, mode := range []string{"-i=2", "-x"} {
 		h := newHome(t)
 		h.write("talk.js", talker, 0o644)
-		h.must("start", "talk.js", mode, "--shutdown-with-message", "--merge-logs")
+		h.must("start", "talk.js", mode, "--name", "quiet", "--shutdown-with-message", "--merge-logs", "--", "talk")
+		h.until("it has named itself", hang, func() bool { return len(h.instances("talk")) > 0 && len(h.instances("quiet")) == 0 })
 		h.until("the action is known", hang, func() bool {
 			for _, d := range decode[[]app.Detail](h, "describe", "talk", "--json") {
 				if len(d.Actions) == 0 || d.Metrics["users"] == nil {
@@ -51,6 +59,13 @@ func TestMessages(t *testing.T) {
 		out := h.must("trigger", "talk", "greet", "you")
 		if n := strings.Count(out, `:default]={"hello":"you"}`); n != workers {
 			t.Errorf("%d answers: %s", n, out)
+		}
+		if out := h.must("trigger", "talk", "count"); strings.Count(out, ":default]=1\n") != workers || strings.Count(out, ":default]=2\n") != workers || strings.Count(out, "\n") != 2*workers {
+			t.Errorf("the scoped action told: %s", out)
+		}
+		h.fails(`reports an error: "no"`, "trigger", "talk", "count", "no")
+		if d := decode[[]app.Detail](h, "describe", "talk", "--json")[0]; string(d.Options["error"]) != "true" || d.NodeVersion != "99.0" || d.Actions[1].Type != app.ScopedAction || !strings.HasSuffix(d.OutLog, "quiet-out.log") {
+			t.Errorf("after a new daemon it has told %+v", d.Shown)
 		}
 		h.fails("no process has announced", "trigger", "talk", "dance")
 		h.fails("no JSON", "send", "talk", "{")
@@ -85,7 +100,13 @@ func (h *home) listen() <-chan app.Message {
 	}()
 	h.t.Cleanup(func() {
 		cmd.Process.Kill()
-		<-done
+		for reading := true; reading; { // what a failed test has not taken
+			select {
+			case <-heard:
+			case <-done:
+				reading = false
+			}
+		}
 		cmd.Wait()
 	})
 	settle(h.t, 300*time.Millisecond) // until the daemon knows of the listener

@@ -16,13 +16,15 @@ import (
 	"gpm/app"
 )
 
-// allLines reads a log with everything that was rotated away, oldest first.
+// allLines reads a log with everything that was rotated away, oldest first, once all of that is compressed: until then
+// its files change their names.
 func (h *home) allLines(name string) string {
 	h.t.Helper()
-	rotated, err := filepath.Glob(filepath.Join(h.dir, "logs", name+"__*"))
-	if err != nil {
-		h.t.Fatal(err)
-	}
+	var rotated []string
+	h.until("what was rotated is compressed", 5*hang, func() bool {
+		rotated, _ = filepath.Glob(filepath.Join(h.dir, "logs", name+"__*")) // the pattern is right
+		return !slices.ContainsFunc(rotated, func(path string) bool { return !strings.HasSuffix(path, ".log.gz") })
+	})
 	slices.Sort(rotated)
 	var all strings.Builder
 	for _, path := range append(rotated, filepath.Join(h.dir, "logs", name+".log")) {

@@ -17,7 +17,7 @@ import (
 )
 
 // nextVersion builds a later gpm: version 0.2.0, with another database schema, and with a daemon that ends before it
-// serves when its home holds a file "fail-at-start".
+// serves when its home holds a file "fail-at-start". Its master waits at a FIFO "between", before it listens to signals.
 var nextVersion = sync.OnceValues(func() (string, error) {
 	dir := filepath.Join(filepath.Dir(gpmBin), "next")
 	if err := os.Mkdir(dir, 0o755); err != nil {
@@ -29,9 +29,10 @@ var nextVersion = sync.OnceValues(func() (string, error) {
 	}
 	replace := map[string]string{}
 	for name, edit := range map[string][2]string{
-		"store/schema.go":  {"{createBuckets}", "{createBuckets, func(*bbolt.Tx) error { return nil }}"},
-		"daemon/rescue.go": {"", "package daemon\n\nimport \"os\"\n\nfunc failAtStart(home string) {\n\tif _, err := os.Stat(home + \"/fail-at-start\"); err == nil {\n\t\tos.Exit(3)\n\t}\n}\n"},
-		"daemon/daemon.go": {"if err := d.takeOver(ctx)", "failAtStart(d.cfg.Home)\n\tif err := d.takeOver(ctx)"},
+		"store/schema.go":         {"{createBuckets}", "{createBuckets, func(*bbolt.Tx) error { return nil }}"},
+		"daemon/rescue.go":        {"", "package daemon\n\nimport \"os\"\n\nfunc failAtStart(home string) {\n\tif _, err := os.Stat(home + \"/fail-at-start\"); err == nil {\n\t\tos.Exit(3)\n\t}\n}\n"},
+		"cmd/gpm/entry_daemon.go": {"	return beMaster(home, table, lock)", "	_, _ = os.ReadFile(home + \"/between\") // a FIFO holds it up\n	return beMaster(home, table, lock)"},
+		"daemon/daemon.go":        {"if err := d.takeOver(ctx)", "failAtStart(d.cfg.Home)\n\tif err := d.takeOver(ctx)"},
 	} {
 		text, _ := os.ReadFile(filepath.Join(root, name)) // one of them is new
 		if !strings.Contains(string(text), edit[0]) {

@@ -188,10 +188,16 @@ func stream[T any](ctx context.Context, c *Client, r call, what string) iter.Seq
 	}
 }
 
-// readLine returns the next line, trimmed. A last line without a newline means that the daemon died in the
-// middle of it.
+// readLine returns the next line, trimmed, which is good until the next call. A last line without a newline means
+// that the daemon died in the middle of it.
 func readLine(in *bufio.Reader) ([]byte, error) {
-	line, err := in.ReadBytes('\n')
+	line, err := in.ReadSlice('\n')
+	if err == bufio.ErrBufferFull {
+		var rest []byte
+		line = bytes.Clone(line)
+		rest, err = in.ReadBytes('\n')
+		line = append(line, rest...)
+	}
 	if err == io.EOF && len(line) > 0 {
 		err = io.ErrUnexpectedEOF
 	}
@@ -207,6 +213,11 @@ func decodeLine[T any](line []byte) (T, error) {
 		var f failure
 		if err := json.Unmarshal(line, &f); err == nil && f.Error != nil {
 			return zero, f.Error
+		}
+	}
+	if l, ok := any(&item).(*app.LogLine); ok {
+		if *l, ok = quickLine(line); ok {
+			return item, nil
 		}
 	}
 	if err := json.Unmarshal(line, &item); err != nil {

@@ -20,8 +20,8 @@ import (
 const retryAfter = time.Second
 
 // holdFor is how long a stream that stopped in the middle of a line keeps a
-// shared file to itself.
-const holdFor = 50 * time.Millisecond
+// shared file to itself: on a busy machine it takes its time until a process that was cut off by a full pipe goes on.
+const holdFor = 200 * time.Millisecond
 
 // sink is one log file, shared by every stream that names it.
 type sink struct {

@@ -194,8 +194,9 @@ func (s *Stream) pourChunk(o *output, now time.Time, last bool) bool {
 	ws := workspaces.Get().(*workspace)
 	defer workspaces.Put(ws)
 	buf := p.next(o, ws)
-	limit := o.limit // a batch that cannot be written is framed anew
-	out, n := o.frame(ws.out[:0], buf, now, last && o.done+int64(len(buf)) == p.in)
+	limit := o.limit                             // a batch that cannot be written is framed anew
+	ws.out = slices.Grow(ws.out[:0], 2*len(buf)) // short lines become twice as long at most, mostly: growing by and by leaves garbage
+	out, n := o.frame(ws.out, buf, now, last && o.done+int64(len(buf)) == p.in)
 	ws.out = out
 	after := o.limit
 	o.limit = limit

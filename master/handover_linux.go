@@ -19,8 +19,8 @@ import (
 // is not close-on-exec. It happens between two daemons, when nothing is on its way. The program before is kept
 // open until a daemon of the new one serves; else the master becomes that one again.
 //
-// A SIGTERM in the few milliseconds before the new program listens to signals ends it: Go lets nobody block that one. Its
-// children go on, and the next command finds them.
+// A SIGTERM in the few milliseconds before the new program listens to signals ends it: Go lets nobody block that one. A
+// guard then starts another master, which finds everything as it was: nothing is stopped, and nothing is without a master.
 
 const (
 	checkTime = 20 * time.Second // for the new program to read the table
@@ -35,6 +35,7 @@ type handover struct {
 	Held      map[string]int    `json:"held"`
 	Notes     map[string][]byte `json:"notes"`
 	Before    int               `json:"before,omitempty"` // descriptor of the program to return to
+	Guard     int               `json:"guard,omitempty"`  // descriptor by which to dismiss it
 	FileLimit *Rlimit           `json:"file_limit,omitempty"`
 }
 
@@ -116,7 +117,12 @@ func (m *master) advance(next int) error {
 
 // become executes a program in this process, once it has shown that it can read the table. It returns an error or not at all.
 func (m *master) become(program, before int) error {
-	table, err := m.table.carry(before)
+	guard, err := m.guard()
+	if err != nil {
+		return err
+	}
+	defer dismiss(guard)
+	table, err := m.table.carry(before, guard)
 	if err != nil {
 		return fmt.Errorf("cannot write the table: %w", err)
 	}
@@ -125,7 +131,7 @@ func (m *master) become(program, before int) error {
 	if err := m.check(path, table); err != nil {
 		return err
 	}
-	for _, fd := range append(m.table.descriptors(), table, before, m.cfg.Lock) {
+	for _, fd := range append(m.table.descriptors(), table, before, guard, m.cfg.Lock) {
 		keepOnExec(fd)
 	}
 	defer inheritNothing()
@@ -164,9 +170,9 @@ func (m *master) check(path string, table int) error {
 }
 
 // carry writes the table into a memfd.
-func (t *Table) carry(before int) (fd int, err error) {
+func (t *Table) carry(before, guard int) (fd int, err error) {
 	t.mu.Lock()
-	h := handover{Version: tableVersion, Seq: t.seq, Held: t.held, Notes: t.notes, Before: before, FileLimit: t.files.original}
+	h := handover{Version: tableVersion, Seq: t.seq, Held: t.held, Notes: t.notes, Before: before, Guard: guard, FileLimit: t.files.original}
 	for _, c := range t.children {
 		h.Children = append(h.Children, carried{c.public(), c.seq, [3]int{c.pipes.out, c.pipes.err, c.pipes.in}})
 	}
@@ -232,10 +238,10 @@ func (t *Table) descriptors() []int {
 }
 
 // resume takes over what an earlier program of this process has left at a descriptor.
-func (t *Table) resume(fd int) error {
+func (t *Table) resume(fd int) (guard int, err error) {
 	h, err := readHandover(fd)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if h.FileLimit != nil { // it was raised, for more are open than the limit of a child
 		t.files.original = h.FileLimit
@@ -254,7 +260,7 @@ func (t *Table) resume(fd int) error {
 		t.bringBack(c)
 	}
 	t.signals.released <- struct{}{} // orphans may have ended meanwhile
-	return nil
+	return h.Guard, nil
 }
 
 // bringBack puts a child into the table again. The zombie of one that ended meanwhile is still there.

@@ -20,7 +20,7 @@ func (*Table) Upgrade(context.Context, string) error {
 // CheckTable returns errors.ErrUnsupported.
 func CheckTable() error { return errors.ErrUnsupported }
 
-func (*Table) resume(int) error { return errors.ErrUnsupported }
+func (*Table) resume(int) (guard int, err error) { return 0, errors.ErrUnsupported }
 
 // Self is how a child of a master names the master's own program.
 func Self() string {
@@ -30,3 +30,6 @@ func Self() string {
 	}
 	return path
 }
+
+// StandGuard has nobody to wait for.
+func StandGuard() (died bool) { return false }

@@ -15,6 +15,7 @@ type Config struct {
 	Log        *slog.Logger  // nil: silent
 
 	// How to go on as another program, see [Host.Upgrade].
+	Guard  Command  // calls StandGuard; it has this process's environment
 	Argv   []string // how this master was called, less --resume
 	Lock   int      // a descriptor that it must have too
 	Resume int      // the descriptor of a table that this one goes on with; 0 = none

@@ -64,8 +64,9 @@ func Run(ctx context.Context, cfg Config) error {
 		return err
 	}
 	defer table.Close()
+	guard := 0
 	if cfg.Resume > 0 {
-		if err := table.resume(cfg.Resume); err != nil {
+		if guard, err = table.resume(cfg.Resume); err != nil {
 			return err
 		}
 	}
@@ -75,7 +76,16 @@ func Run(ctx context.Context, cfg Config) error {
 	m := &master{cfg: cfg, table: table}
 	stop := m.listen(ctx)
 	defer stop()
+	dismiss(guard)
 	return m.supervise()
+}
+
+// dismiss tells a guard that this program listens to signals, so that there is a master. 0 is none.
+func dismiss(guard int) {
+	if guard > 0 {
+		_, _ = unix.Write(guard, []byte{1}) // one that was killed has nothing to hear
+		unix.Close(guard)
+	}
 }
 
 // smallHeap is the garbage collector's goal for a process that mostly waits and

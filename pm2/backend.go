@@ -115,23 +115,11 @@ type Process struct {
 
 // More is the part of a [Process] that [app.Detail] does not hold.
 type More struct {
-	NodeVersion string            // as reported over IPC, "" for no Node
-	UniqueID    string            // "" = made from the app's record and name
-	Actions     []ActionInfo      // axm_actions
-	Metrics     map[string]Metric // axm_monitor
-	Options     map[string]any    // axm_options
-	Versioning  any               // of the app's repository; nil = not looked for
+	UniqueID   string // "" = made from the app's record and name
+	Versioning any    // of the app's repository; nil = not looked for
 	// Settings are the others in pm2's words and units (bytes, milliseconds):
 	// "max_memory_restart", "cron_restart", "watch", "env_production" …
 	Settings map[string]any
-}
-
-// ActionInfo is an action an app offers.
-type ActionInfo struct {
-	Name  string         `json:"action_name"`
-	Type  string         `json:"action_type"`
-	Arity int            `json:"arity"`
-	Opts  map[string]any `json:"opts,omitempty"`
 }
 
 // Config is an app as pm2's clients describe it, in gpm's words.

@@ -210,7 +210,7 @@ func condition(o *Object, p Process, v View) {
 	o.Set("versioning", p.More.Versioning)
 	o.Set("axm_actions", actions(p))
 	o.Set("axm_monitor", monitored(p))
-	o.Set("axm_options", orEmpty(p.More.Options))
+	o.Set("axm_options", orEmpty(p.Options))
 	o.Set("axm_dynamic", map[string]any{})
 }
 

@@ -11,7 +11,7 @@ import (
 
 func sample() Process {
 	at := time.UnixMilli(1700000000123)
-	p := Process{More: More{NodeVersion: "20.1.0", Settings: map[string]any{"max_memory_restart": 5, "watch": []string{"src"}}}}
+	p := Process{More: More{Settings: map[string]any{"max_memory_restart": 5, "watch": []string{"src"}}}}
 	p.Spec = app.Spec{
 		Name: "web", Script: "/srv/a.js", Cwd: "/srv", Args: []string{"<x>"}, Instances: 2, Policy: app.DefaultPolicy(),
 		Env: map[string]string{"PORT": "80", "status": "mine", "name": "mine", "NODE_APP_INSTANCE": "7"},
@@ -21,6 +21,7 @@ func sample() Process {
 	p.Exit = &app.Exit{Code: -1, Signal: "SIGKILL"}
 	p.Program, p.OutLog, p.ErrLog, p.PidFile = "/usr/bin/node", "/h/o", "/h/e", "/h/p"
 	p.Usage = &app.Usage{CPU: 12.34, RSS: 1000}
+	p.NodeVersion = "20.1.0"
 	return p
 }
 
@@ -99,24 +100,5 @@ func TestElementReadsBack(t *testing.T) {
 	}
 	if c.Spec.Name != "web" || c.Spec.Script != p.Spec.Script || !reflect.DeepEqual(c.Spec.Env, p.Spec.Env) || c.Spec.Policy.KillTimeout != 5*time.Second {
 		t.Errorf("read back %+v", c.Spec)
-	}
-}
-
-func TestIPCEvent(t *testing.T) {
-	for in, want := range map[string]string{
-		`"ready"`:                               "",
-		`{"node_version":"20"}`:                 "",
-		`{"type":"axm:monitor","data":{"a":1}}`: "",
-		`{"type":"x","data":{"a":1}}`:           "x",
-		`{"type":"x","data":0}`:                 "process:msg",
-		`{"type":"x"}`:                          "process:msg",
-		`{"type":5,"data":1}`:                   "process:msg",
-		`"hello"`:                               "process:msg",
-		`[1]`:                                   "process:msg",
-	} {
-		topic, payload := IPCEvent(app.Status{ID: 1, Name: "a"}, json.RawMessage(in), time.Now())
-		if topic != want || (payload == nil) != (want == "") {
-			t.Errorf("%s is published as %q with %v, want %q", in, topic, payload, want)
-		}
 	}
 }

@@ -27,15 +27,6 @@ func KillEvent() *Object {
 	return o
 }
 
-// Private says whether messages of a topic are for the daemon alone.
-func Private(topic string) bool {
-	switch topic {
-	case "axm:action", "axm:monitor", "axm:option:setPID", "axm:option:configuration":
-		return true
-	}
-	return false
-}
-
 // EventName is pm2's word for what happened; "" when pm2 has none.
 func EventName(k app.EventKind) string {
 	switch k {
@@ -94,36 +85,6 @@ func MessageEvent(s app.Status, raw json.RawMessage, at time.Time) *Object {
 	o.Set("raw", raw)
 	o.Set("process", source(s))
 	return o
-}
-
-// IPCEvent sorts a message that an app sent over its channel: the topic and the
-// payload under which it is published. With topic "" it is for the daemon alone
-// (readiness, axm:monitor and the like).
-func IPCEvent(s app.Status, raw json.RawMessage, at time.Time) (topic string, payload *Object) {
-	var typed struct {
-		Type        string          `json:"type"`
-		Data        json.RawMessage `json:"data"`
-		NodeVersion string          `json:"node_version"`
-	}
-	if json.Unmarshal(raw, &typed) != nil || typed.Type == "" || !truthy(typed.Data) {
-		if typed.NodeVersion != "" || string(raw) == `"ready"` {
-			return "", nil
-		}
-		return TopicMessage, MessageEvent(s, raw, at)
-	}
-	if Private(typed.Type) {
-		return "", nil
-	}
-	return typed.Type, AppEvent(s, typed.Data, at)
-}
-
-// truthy is JavaScript's.
-func truthy(raw json.RawMessage) bool {
-	switch string(raw) {
-	case "", "null", "false", "0", `""`:
-		return false
-	}
-	return true
 }
 
 func source(s app.Status) *Object {

@@ -157,8 +157,7 @@ func (f *fake) Signal(_ context.Context, id int, signal string) error {
 func (f *fake) SendData(_ context.Context, id int, packet json.RawMessage) error {
 	p, err := f.on("data", id, "", func(*Process) { f.sent = append(f.sent, string(packet)) })
 	if err == nil { // the app answers
-		topic, payload := IPCEvent(p.Status, json.RawMessage(`{"type":"got","data":`+string(packet)+`}`), time.Now())
-		f.bus.Publish(topic, payload)
+		f.bus.Publish("got", AppEvent(p.Status, packet, time.Now()))
 	}
 	return err
 }

@@ -10,22 +10,20 @@ import (
 	"gpm/app"
 )
 
+// nodeVersion is what the app says, or what is seen of it; "" for no Node.
 func nodeVersion(p Process) string {
-	if p.More.NodeVersion == "" && p.Usage != nil && p.Usage.Node != nil {
+	if p.NodeVersion == "" && p.Usage != nil && p.Usage.Node != nil {
 		return p.Usage.Node.Version
 	}
-	return p.More.NodeVersion
+	return p.NodeVersion
 }
 
 // actions are those that the app has announced.
-func actions(p Process) []ActionInfo {
-	list := append([]ActionInfo{}, p.More.Actions...)
-	for _, name := range p.Actions {
-		if !slices.ContainsFunc(list, func(a ActionInfo) bool { return a.Name == name }) {
-			list = append(list, ActionInfo{Name: name, Type: "custom"})
-		}
+func actions(p Process) []app.CustomAction {
+	if p.Actions == nil {
+		return []app.CustomAction{}
 	}
-	return list
+	return p.Actions
 }
 
 // monitored are the figures of Node under pm2's names, and those that the app reports.
@@ -33,9 +31,6 @@ func monitored(p Process) *Object {
 	o := &Object{}
 	if p.Usage != nil && p.Usage.Node != nil {
 		addNode(o, *p.Usage.Node)
-	}
-	for _, name := range slices.Sorted(maps.Keys(p.More.Metrics)) {
-		o.Set(name, p.More.Metrics[name])
 	}
 	for _, name := range slices.Sorted(maps.Keys(p.Metrics)) {
 		o.Set(name, p.Metrics[name])

@@ -233,8 +233,8 @@ func trafficRows(t *app.Traffic) [][2]string {
 
 func actionRows(me string, d app.Detail) [][2]string {
 	var rows [][2]string
-	for _, name := range d.Actions {
-		rows = append(rows, [2]string{name, me + " trigger " + d.Name + " " + name})
+	for _, a := range d.Actions {
+		rows = append(rows, [2]string{a.Name, me + " trigger " + d.Name + " " + a.Name})
 	}
 	return rows
 }

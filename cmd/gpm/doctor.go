@@ -104,6 +104,9 @@ func ask(ctx context.Context, home string) (status app.DaemonStatus, list []app.
 	return status, list, err
 }
 
+// errOpenToAll is why a home that everybody can write to is not used.
+var errOpenToAll = errors.New("everybody can write to it")
+
 func examineHome(home string) finding {
 	f := finding{About: "home", Grade: fine, Text: home + " is ours alone"}
 	info, err := os.Stat(home)
@@ -118,6 +121,8 @@ func examineHome(home string) finding {
 		err = checkHome(home, info)
 	}
 	switch {
+	case err != nil && errors.Is(err, errOpenToAll):
+		f.Grade, f.Text, f.Advice = broken, fmt.Sprintf("cannot use %s: %v", home, err), "chmod 700 "+home
 	case err != nil:
 		f.Grade, f.Text, f.Advice = broken, fmt.Sprintf("cannot use %s: %v", home, err), "give it to the user who runs gpm (chown), or set GPM_HOME to a directory of your own"
 	case info.Mode().Perm()&0o077 != 0 && !worldless(info):
@@ -199,7 +204,12 @@ func examineInterpreters(list []app.Detail) []finding {
 	seen := map[string]bool{}
 	for _, d := range list {
 		program := d.Program
-		if program == "" || seen[program] {
+		if program == "" && seen[d.Name] || seen[program] {
+			continue
+		}
+		if program == "" {
+			seen[d.Name] = true
+			out = append(out, finding{"interpreter", broken, d.Name + " cannot be started again: what runs it, or a file that it needs, is not there any more", "look for what gpm describe " + d.Name + " names, and install it again"})
 			continue
 		}
 		seen[program] = true

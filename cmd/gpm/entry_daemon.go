@@ -65,6 +65,7 @@ func beMaster(home string, table, lock int) error {
 		Output:     filepath.Join(home, daemonLog),
 		Trampoline: []string{master.Self(), "exec-worker"},
 		Log:        slog.New(slog.NewTextHandler(os.Stderr, nil)),
+		Guard:      master.Command{Path: master.Self(), Argv: []string{"gpm", "guard", "--home", home}, Dir: "/"},
 		Argv:       argv, Lock: lock, Resume: table,
 	})
 	if errors.Is(err, errors.ErrUnsupported) {
@@ -161,6 +162,18 @@ func runDaemon(home string) error {
 		return errors.Join(err, succeed(home))
 	}
 	return err
+}
+
+// standGuard sees to it that a master which dies in becoming another program has a successor.
+func standGuard(home string) error {
+	parent := os.Getppid()
+	if !master.StandGuard() {
+		return nil
+	}
+	for os.Getppid() == parent { // it holds the lock to its very end
+		time.Sleep(time.Millisecond)
+	}
+	return succeed(home)
 }
 
 // succeed starts a master in the place of one that died, unless somebody does so already: an init system, or a command.

@@ -20,7 +20,7 @@ func checkHome(home string, info fs.FileInfo) error {
 		return fmt.Errorf("it belongs to user %d, and you are user %d", st.Uid, os.Geteuid())
 	}
 	if info.Mode().Perm()&0o002 != 0 {
-		return errors.New("everybody can write to it")
+		return errOpenToAll
 	}
 	return unix.Access(home, unix.W_OK)
 }

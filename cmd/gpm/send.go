@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -68,25 +70,38 @@ func newTriggerCommand(c *cli) *cobra.Command {
 	return cmd
 }
 
-// triggerFunc prints the answers as pm2 does.
+// triggerFunc prints the answers as pm2 does, and what a scoped action tells as it comes. An error that one of them reports is
+// the command's.
 func triggerFunc(c *cli, cmd *cobra.Command, req app.TriggerRequest) error {
 	client, err := c.connect(cmd.Context())
 	if err != nil {
 		return err
 	}
+	var failed error
 	for m, err := range client.Trigger(cmd.Context(), req) {
 		if err != nil {
 			return err
 		}
-		var reply struct {
+		var answer struct {
 			Return json.RawMessage `json:"return"`
+			Data   json.RawMessage `json:"data"` // of scoped actions
 		}
-		if json.Unmarshal(m.Data, &reply) != nil {
-			reply.Return = m.Data
+		if json.Unmarshal(m.Data, &answer) != nil {
+			answer.Return = m.Data
 		}
-		fmt.Fprintf(c.out, "[%s:%d:%s]=%s\n", clean(m.Name), m.ID, clean(m.Namespace), clean(string(reply.Return)))
+		said := answer.Return
+		if strings.HasPrefix(m.Type, "axm:scoped_action:") {
+			said = answer.Data
+		}
+		if strings.HasSuffix(m.Type, ":error") {
+			failed = errors.Join(failed, app.Errorf(app.CodeInternal, "%q of %s (%d) reports an error: %s", req.Action, m.Name, m.ID, clean(string(said))))
+			continue
+		}
+		if !strings.HasSuffix(m.Type, ":end") || len(said) > 0 {
+			fmt.Fprintf(c.out, "[%s:%d:%s]=%s\n", clean(m.Name), m.ID, clean(m.Namespace), clean(string(said)))
+		}
 	}
-	return nil
+	return failed
 }
 
 func newBusCommand(c *cli) *cobra.Command {

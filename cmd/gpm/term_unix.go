@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -24,23 +25,26 @@ func watchReader(out *os.File, gone func()) (stop func()) {
 	if err != nil || info.Mode()&os.ModeNamedPipe == 0 {
 		return func() {}
 	}
-	ended, done := make(chan struct{}), make(chan struct{})
-	go func() { // ends by stop, within one turn
+	ended, end, err := os.Pipe()
+	if err != nil {
+		return func() {}
+	}
+	fds := []unix.PollFd{{Fd: int32(out.Fd())}, {Fd: int32(ended.Fd())}} // POLLERR and POLLHUP need no asking
+	done := make(chan struct{})
+	go func() { // ends by stop, at once: the command waits for it
 		defer close(done)
-		for fds := []unix.PollFd{{Fd: int32(out.Fd())}}; ; { // POLLERR needs no asking
-			select {
-			case <-ended:
-				return
-			default:
-			}
-			if n, _ := unix.Poll(fds, pollTurn); n > 0 {
-				gone()
-				return
+		for {
+			if _, err := unix.Poll(fds, -1); !errors.Is(err, unix.EINTR) {
+				break
 			}
 		}
+		if fds[0].Revents != 0 {
+			gone()
+		}
 	}()
-	return func() { close(ended); <-done }
+	return func() {
+		_ = end.Close() // wakes it
+		<-done
+		_ = ended.Close()
+	}
 }
-
-// pollTurn is in milliseconds.
-const pollTurn = 100
