@@ -60,6 +60,7 @@ type Daemon struct {
 	bus       bus
 	agent     string // path of the script that is preloaded into Node; "" when it cannot be
 	upgrade   upgrade
+	said      ownLines      // what the daemon logs, for pm2's clients
 	killed    chan struct{} // gets a token when the kill command has stopped everything
 }
 
@@ -91,8 +92,11 @@ func Run(ctx context.Context, cfg Config) error {
 }
 
 func open(cfg Config) (*Daemon, error) {
+	said := make(ownLines, ownBacklog)
+	cfg.Log = slog.New(slog.NewMultiHandler(cfg.Log.Handler(), LogHandler(said, cfg.DropIn)))
 	d := &Daemon{
-		cfg: cfg, hash: proc.HomeHash(cfg.Home), killed: make(chan struct{}, 1), upgrade: newUpgrade(), sampler: metrics.New(), trouble: newTroubles(),
+		said: said,
+		cfg:  cfg, hash: proc.HomeHash(cfg.Home), killed: make(chan struct{}, 1), upgrade: newUpgrade(), sampler: metrics.New(), trouble: newTroubles(),
 		tools: tools{exits: proc.NewWatcher(cfg.Host.Exits()), trees: proc.NewTrees(cfg.Host.PID())},
 	}
 	d.apps.apps = map[uint64]*application{}

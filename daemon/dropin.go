@@ -30,6 +30,31 @@ func LogHandler(w io.Writer, dropIn bool) slog.Handler {
 	return slog.NewTextHandler(w, &o)
 }
 
+// ownLines are lines of the daemon's log on their way to pm2's clients; they are forgotten while nobody takes them.
+type ownLines chan string
+
+// ownBacklog is how many lines may wait.
+const ownBacklog = 64
+
+// Write implements io.Writer; a log handler writes a line at a time.
+func (l ownLines) Write(line []byte) (int, error) {
+	select {
+	case l <- string(line):
+	default:
+	}
+	return len(line), nil
+}
+
+// forget takes the lines that nobody was there for.
+func (l ownLines) forget() {
+	for range len(l) {
+		select {
+		case <-l:
+		default:
+		}
+	}
+}
+
 // dropIn writes pm2's pid file when the daemon was started as pm2, or removes it. It names the master, which stays the
 // same for as long as anything runs; that it cannot be written keeps nothing from running.
 func (d *Daemon) dropIn(up bool) {

@@ -106,6 +106,7 @@ func (b *broadcast) run(ctx context.Context) {
 	for {
 		var tick <-chan time.Time
 		var messages <-chan app.Message
+		var said <-chan string
 		switch {
 		case !b.active:
 			changed = nil
@@ -114,7 +115,7 @@ func (b *broadcast) run(ctx context.Context) {
 			b.publish(ctx)
 		}
 		if b.active {
-			tick, messages = ticker.C, b.heard.messages
+			tick, messages, said = ticker.C, b.heard.messages, b.d.said
 		}
 		select {
 		case <-ctx.Done():
@@ -129,6 +130,8 @@ func (b *broadcast) run(ctx context.Context) {
 			close(ready)
 		case <-changed:
 			changed = nil
+		case line := <-said:
+			_ = b.bus.Publish(pm2.TopicDaemon, pm2.DaemonEvent(line, time.Now())) // a failure that is logged would come back as a line
 		case m := <-messages:
 			if b.bus.Wanted() || time.Now().Before(b.patience) && b.subscribed(ctx) {
 				b.message(m)
@@ -166,6 +169,7 @@ func (b *broadcast) begin(ctx context.Context) {
 	}
 	b.active = true
 	b.heard = b.d.bus.subscribe()
+	b.d.said.forget()
 	last, err := b.d.db.Events(0, eventBatch)
 	if err != nil {
 		b.d.cfg.Log.Warn("Cannot read events", "err", err)

@@ -55,6 +55,18 @@ func LogEvent(s app.Status, data string, at time.Time) *Object {
 	return AppEvent(s, data, at)
 }
 
+// DaemonEvent is the payload of [TopicDaemon], a line of the daemon's log.
+func DaemonEvent(line string, at time.Time) *Object {
+	o, process := &Object{}, &Object{}
+	process.Set("pm_id", "PM2")
+	process.Set("name", "PM2")
+	process.Set("rev", nil)
+	o.Set("process", process)
+	o.Set("at", milli(at))
+	o.Set("data", line)
+	return o
+}
+
 // AppEvent is the payload of a message of an app that has a type and data (the
 // type is the topic), of log:… and axm:…: {at, data, process}. data is any JSON.
 func AppEvent(s app.Status, data any, at time.Time) *Object {

@@ -16,6 +16,7 @@ func theirSwitches() []string {
 		"mini-list/m", "time", "disable-logs", "update-env/a", "force/f", "shutdown-with-message", "execute-command/x", "wait-ip", "write/w", "no-daemon",
 		"source-map-support", "disable-source-map-support", "wait-ready", "merge-logs", "watch", "no-vizion", "no-autostart", "no-autorestart", "no-treekill",
 		"no-pmx", "no-automation", "trace", "disable-trace", "attach", "v8", "event-loop-inspector", "deep-monitoring",
+		"fresh", "dist",
 	}
 }
 
@@ -24,7 +25,7 @@ func theirValues() []string {
 		"ext", "name/n", "interpreter", "interpreter-args", "node-args", "output/o", "error/e", "log/l", "filter-env", "log-type", "log-date-format", "env",
 		"instances/i", "parallel", "pid/p", "kill-timeout/k", "listen-timeout", "max-memory-restart", "restart-delay", "exp-backoff-restart-delay",
 		"max-restarts", "user/u", "uid", "gid", "namespace", "cwd", "service-name", "cron-restart/c", "cron", "only", "ignore-watch", "watch-delay",
-		"stop-exit-codes", "sort",
+		"stop-exit-codes", "sort", "image-name", "node-version",
 	}
 }
 

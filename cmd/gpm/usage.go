@@ -36,6 +36,10 @@ func unknownOption(cmd *cobra.Command, unknown *pflag.NotExistError) error {
 			WithHint("%s --help shows the options", cmd.CommandPath())
 	}
 	err := app.Errorf(app.CodeInvalid, "cannot run %q: unknown option --%s", cmd.CommandPath(), name)
+	if name == "container" {
+		return app.Errorf(app.CodeInvalid, "cannot start in a container: gpm builds no images").
+			WithHint("give an image of your own the command gpm runtime app.js")
+	}
 	var names []string
 	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
 	if near := nearest(name, names); near != "" {
