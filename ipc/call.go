@@ -192,7 +192,7 @@ func stream[T any](ctx context.Context, c *Client, r call, what string) iter.Seq
 // that the daemon died in the middle of it.
 func readLine(in *bufio.Reader) ([]byte, error) {
 	line, err := in.ReadSlice('\n')
-	if err == bufio.ErrBufferFull {
+	if errors.Is(err, bufio.ErrBufferFull) {
 		var rest []byte
 		line = bytes.Clone(line)
 		rest, err = in.ReadBytes('\n')
