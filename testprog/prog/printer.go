@@ -40,11 +40,18 @@ func printLine(n int) error {
 	return err
 }
 
-// pace returns a function that returns rate times a second; at once for 0.
+// pace returns a function that returns rate times a second, many at a time where a timer for each would keep no rate; at
+// once for 0.
 func pace(rate int) func() {
 	if rate <= 0 {
 		return func() {}
 	}
-	tick := time.NewTicker(time.Second / time.Duration(rate))
-	return func() { <-tick.C }
+	each := max(1, rate/100)
+	tick := time.NewTicker(time.Second * time.Duration(each) / time.Duration(rate))
+	n := 0
+	return func() {
+		if n++; n%each == 0 {
+			<-tick.C
+		}
+	}
 }
