@@ -21,6 +21,14 @@ type CustomAction struct {
 // ScopedAction is the type of actions that answer by a stream with an end; others answer once.
 const ScopedAction = "scoped"
 
+// The types of the messages by which an app answers: once, or as a scoped action that goes on until its end or an error.
+const (
+	AnswerReply  = "axm:reply"
+	AnswerStream = "axm:scoped_action:stream"
+	AnswerError  = "axm:scoped_action:error"
+	AnswerEnd    = "axm:scoped_action:end"
+)
+
 // Action returns the action of a name.
 func (s Shown) Action(name string) (a CustomAction, ok bool) {
 	for _, a := range s.Actions {

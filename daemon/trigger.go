@@ -9,14 +9,6 @@ import (
 	"gpm/app"
 )
 
-// The messages by which apps answer a trigger. An action of the scoped type tells as it goes, until its end.
-const (
-	typeReply  = "axm:reply"
-	typeStream = "axm:scoped_action:stream"
-	typeError  = "axm:scoped_action:error"
-	typeEnd    = "axm:scoped_action:end"
-)
-
 // defaultReply is how long the answers to a trigger are waited for.
 const defaultReply = 10 * time.Second
 
@@ -85,7 +77,7 @@ func (c triggering) collect(ctx context.Context, l *busListener, limit time.Dura
 			if !c.waiting[m.ID] || !c.isAnswer(m) {
 				continue
 			}
-			if m.Type != typeStream {
+			if m.Type != app.AnswerStream {
 				delete(c.waiting, m.ID)
 			}
 			if err := send(m); err != nil {
@@ -111,9 +103,9 @@ func (c triggering) isAnswer(m app.Message) bool {
 		return false
 	}
 	switch m.Type {
-	case typeReply:
+	case app.AnswerReply:
 		return answer.Action == c.action
-	case typeStream, typeError, typeEnd:
+	case app.AnswerStream, app.AnswerError, app.AnswerEnd:
 		return answer.UUID == c.uuid
 	}
 	return false

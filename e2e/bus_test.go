@@ -87,7 +87,7 @@ func TestSlowListener(t *testing.T) {
 		read, missed = read+1, missed+int(m.Dropped)
 		return flooded(t, m)
 	}
-	for read < 4000 {
+	for read < batch {
 		if n := next(); n != read-1 {
 			t.Fatalf("message %d is %d", read-1, n)
 		}

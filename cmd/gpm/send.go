@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -89,19 +88,25 @@ func triggerFunc(c *cli, cmd *cobra.Command, req app.TriggerRequest) error {
 		if json.Unmarshal(m.Data, &answer) != nil {
 			answer.Return = m.Data
 		}
-		said := answer.Return
-		if strings.HasPrefix(m.Type, "axm:scoped_action:") {
-			said = answer.Data
-		}
-		if strings.HasSuffix(m.Type, ":error") {
-			failed = errors.Join(failed, app.Errorf(app.CodeInternal, "%q of %s (%d) reports an error: %s", req.Action, m.Name, m.ID, clean(string(said))))
-			continue
-		}
-		if !strings.HasSuffix(m.Type, ":end") || len(said) > 0 {
-			fmt.Fprintf(c.out, "[%s:%d:%s]=%s\n", clean(m.Name), m.ID, clean(m.Namespace), clean(string(said)))
+		switch m.Type {
+		case app.AnswerError:
+			failed = errors.Join(failed, app.Errorf(app.CodeInternal, "%q of %s (%d) reports an error: %s", req.Action, m.Name, m.ID, clean(string(answer.Data))))
+		case app.AnswerReply:
+			c.answer(m, answer.Return)
+		case app.AnswerEnd:
+			if len(answer.Data) > 0 {
+				c.answer(m, answer.Data)
+			}
+		default:
+			c.answer(m, answer.Data)
 		}
 	}
 	return failed
+}
+
+// answer prints what a process says to a trigger.
+func (c *cli) answer(m app.Message, said json.RawMessage) {
+	fmt.Fprintf(c.out, "[%s:%d:%s]=%s\n", clean(m.Name), m.ID, clean(m.Namespace), clean(string(said)))
 }
 
 func newBusCommand(c *cli) *cobra.Command {
