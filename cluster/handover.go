@@ -123,7 +123,7 @@ func (h *hub) empty(l *listener, seat int, leave bool) error {
 		if err != nil && !errors.Is(err, errOver) {
 			h.log.Warn("Cannot empty a socket", "address", l.key, "err", err)
 		}
-		sockets.CloseConn(own) // before the seat is left: the kernel renumbers the group when the last copy is closed
+		sockets.CloseConn(own)
 		h.box.post(func() {
 			delete(h.emptying, name)
 			if e.leave && h.listeners[l.key] == l && slices.Contains(l.Slots(), seat) && !h.inUse(l.key, seat) {
@@ -175,8 +175,8 @@ func (h *hub) reviewLater(w *worker) {
 	})
 }
 
-// leave closes a seat's socket for good. The keeper's copy goes first: the kernel renumbers the
-// group when the last copy is closed.
+// leave closes a seat's socket for good. That is noted before anything else changes in the order of the group, for two
+// changes could not be told apart.
 func (h *hub) leave(l *listener, seat int) {
 	h.touchListener(l.key)
 	name := h.socketName(l, seat)
@@ -190,9 +190,14 @@ func (h *hub) leave(l *listener, seat int) {
 		delete(h.tickets, l.key)
 		h.touchTickets()
 	}
-	if err := l.Leave(seat); err != nil {
+	end := l.Leave
+	if seat == foreignSeat {
+		end = l.Return
+	}
+	if err := end(seat); err != nil {
 		h.log.Warn("Cannot close a socket", "address", l.key, "err", err)
 	}
+	h.keepNotes()
 	h.steer(l.key)
 	if seat != foreignSeat && l.isForeign() {
 		h.leave(l, foreignSeat)

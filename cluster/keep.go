@@ -239,6 +239,9 @@ func (h *hub) restoreListener(text []byte) error {
 			continue
 		}
 		fd, err := h.take(h.socketName(l, slot))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // the earlier daemon ended while it closed it
+		}
 		if err != nil {
 			return err
 		}
@@ -248,10 +251,14 @@ func (h *hub) restoreListener(text []byte) error {
 	}
 	var err error
 	l.Group, err = sockets.Adopt(saved.Held, fds)
+	if err != nil && !errors.Is(err, sockets.ErrNotOpen) {
+		return err
+	}
+	h.touchListener(saved.Key)
 	if err == nil {
 		h.listeners[saved.Key] = l
 	}
-	return err
+	return nil
 }
 
 func (h *hub) take(name string) (int, error) {

@@ -80,7 +80,7 @@ func TestBorrow(t *testing.T) {
 	expect(0, "new")
 	_ = old.Close()
 	expect(0, "new")
-	if err := g.Leave(-2); err != nil {
+	if err := g.Return(-2); err != nil {
 		t.Fatal(err)
 	}
 	expect(0, "new")

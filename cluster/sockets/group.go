@@ -17,6 +17,8 @@ type Group struct {
 	bound   bind        // where the first socket is
 	order   order       // per slot: as the kernel has them
 	fds     map[int]int // slot → descriptor; Single: all slots that joined have the same
+	live    []int       // as it was steered last
+	policy  Policy
 }
 
 // NewGroup is a group without sockets; the first Join binds. A backlog of 0 is DefaultBacklog.
@@ -48,27 +50,30 @@ func (g *Group) Held() Held {
 }
 
 // Adopt makes the group again from what was held. fds are the descriptors by slot, which
-// the group owns from now on; Single: the same one for every slot. A slot of h without a descriptor is an error:
-// the kernel still counts its socket.
+// the group owns from now on; Single: the same one for every slot. A slot without a descriptor, or with one
+// that listens no more, has left the group since it was described. With none left: [ErrNotOpen].
 func Adopt(h Held, fds map[int]int) (*Group, error) {
 	g := NewGroup(h.Address, h.Sharing, h.Backlog)
+	g.order = h.Order
 	for _, slot := range h.Order {
 		fd, ok := fds[slot]
-		if !ok {
-			return nil, fmt.Errorf("cannot adopt %s: slot %d: %w", h.Address, slot, ErrNotOpen)
+		if !ok || g.sharing == PerSlot && !listens(fd) {
+			g.order = g.order.leave(slot)
+			continue
 		}
 		if err := setNonblock(fd); err != nil {
 			return nil, fmt.Errorf("cannot adopt %s: %w", h.Address, err)
 		}
 		g.fds[slot] = fd
-		if g.sharing == PerSlot {
-			g.order = g.order.join(slot)
-		}
 	}
-	if len(h.Order) > 0 {
-		return g, g.findBound(fds[h.Order[0]])
+	if len(g.fds) == 0 {
+		return nil, fmt.Errorf("cannot adopt %s: %w", h.Address, ErrNotOpen)
 	}
-	return g, nil
+	first := g.fds[g.order[0]]
+	if g.sharing == Single {
+		g.order = nil
+	}
+	return g, g.findBound(first)
 }
 
 // Join returns the socket of a slot, bound and listening, and makes it if need be. The group
@@ -157,9 +162,10 @@ func (g *Group) Socket(slot int) (int, error) {
 func (g *Group) Slots() []int { return slices.Sorted(maps.Keys(g.fds)) }
 
 // Steer sends new connections to the live slots only, from now on. No live slots: to all, where
-// they wait. Call it after every Join and Leave as well: the program names sockets by the
+// they wait. Call it after every Join as well: the program names sockets by the
 // kernel's order. A group with one socket for all needs none.
 func (g *Group) Steer(live []int, p Policy) error {
+	g.live, g.policy = live, p
 	if g.sharing == Single || len(g.order) == 0 {
 		return nil
 	}
@@ -192,23 +198,50 @@ func (g *Group) Drain(slot int, give func(conn int) error) (int, error) {
 	return Drain(fd, give)
 }
 
-// Leave closes the slot's socket, and the group when it was the last. To reset nobody,
-// steer away from it before, and let Retire run; every other copy of it (the worker's, the
-// master's) must be closed before this one, because the kernel's order changes with the last.
-func (g *Group) Leave(slot int) error {
+// Leave closes the slot's socket, and the group when it was the last. To reset nobody, steer away from it before, and let
+// Retire run. It is closed wherever else it is open: all that is between fork and exec has copies of every
+// descriptor, and what waits for those would change the kernel's order when nobody counts on it. The
+// group stays steered as it was, without the slot.
+func (g *Group) Leave(slot int) error { return g.leave(slot, unlisten) }
+
+// Return is Leave for a borrowed socket: who lent it goes on with it.
+func (g *Group) Return(slot int) error { return g.leave(slot, func(int) error { return nil }) }
+
+func (g *Group) leave(slot int, end func(fd int) error) error {
 	fd, err := g.Socket(slot)
 	if err != nil {
 		return err
 	}
+	err = g.steerSteadily(slot)
 	delete(g.fds, slot)
 	g.order = g.order.leave(slot)
 	if g.sharing == Single && len(g.fds) > 0 {
-		return nil
+		return err
 	}
 	if len(g.fds) == 0 {
-		err = g.unlink()
+		err = errors.Join(err, g.unlink())
 	}
-	return errors.Join(err, closeFD(fd))
+	if g.addr.Network == TCP {
+		err = errors.Join(err, end(fd))
+	}
+	return errors.Join(err, closeFD(fd), g.Steer(g.live, g.policy))
+}
+
+// steerSteadily prepares for the moment between the leaving of a slot and the next program: of the live slots it takes
+// those whose places stay the same.
+func (g *Group) steerSteadily(leaving int) error {
+	if len(g.order) == 0 {
+		return nil
+	}
+	last := g.order[len(g.order)-1]
+	live := g.live
+	steady := slices.DeleteFunc(serving(g.order, live), func(slot int) bool { return slot == leaving || slot == last })
+	if len(steady) == 0 {
+		return nil
+	}
+	err := g.Steer(steady, g.policy)
+	g.live = live
+	return err
 }
 
 // unlink removes the file of a Unix socket with its last user. A file that somebody else has put

@@ -371,7 +371,7 @@ func TestAdopt(t *testing.T) {
 		}
 	}
 	h := g.Held()
-	g.Close()
+	g.Detach()
 	again, err := Adopt(h, fds)
 	if err != nil {
 		t.Fatal(err)
@@ -392,6 +392,42 @@ func TestAdopt(t *testing.T) {
 	}
 	if _, err := Adopt(h, map[int]int{}); !errors.Is(err, ErrNotOpen) {
 		t.Errorf("without descriptors: %v", err)
+	}
+}
+
+// TestAdoptWhatLeft: whoever described the group ended while it closed a socket, before or after its last copy was dropped.
+func TestAdoptWhatLeft(t *testing.T) {
+	for _, dropped := range []bool{false, true} {
+		g := open(t, loopback, 0, 1, 2)
+		h, fds := g.Held(), map[int]int{}
+		for _, slot := range g.Slots() {
+			fd, err := g.Socket(slot)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if fds[slot], err = Dup(fd); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := g.Leave(0); err != nil {
+			t.Fatal(err)
+		}
+		g.Detach()
+		if dropped {
+			CloseConn(fds[0])
+			delete(fds, 0)
+		}
+		again, err := Adopt(h, fds)
+		if err != nil {
+			t.Fatal(err)
+		}
+		steer(t, again, 2)
+		if got := dial(t, again, 5); got[2] != 5 || len(again.Slots()) != 2 {
+			t.Errorf("of 5 connections to slot 2, and slots %v: %v", again.Slots(), got)
+		}
+		if err := again.Close(); err != nil {
+			t.Error(err)
+		}
 	}
 }
 
@@ -495,5 +531,73 @@ func TestUnprivileged(t *testing.T) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("%v: %s", err, out)
+	}
+}
+
+// TestACopyElsewhereDoesNotHoldASocketThatIsLeft: whoever is between fork and exec has copies of all descriptors, so that
+// a close takes effect later than it was made, and would change the kernel's order then.
+func TestACopyElsewhereDoesNotHoldASocketThatIsLeft(t *testing.T) {
+	g := open(t, loopback, 0, 1, 2)
+	if err := g.Steer([]int{1, 2}, Evenly); err != nil {
+		t.Fatal(err)
+	}
+	fd, err := g.Socket(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	elsewhere, err := Dup(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(elsewhere)
+	if err := g.Leave(0); err != nil {
+		t.Fatal(err)
+	}
+	if err := g.Steer([]int{1, 2}, Evenly); err != nil {
+		t.Fatal(err)
+	}
+	if got := dial(t, g, 40); got[1]+got[2] != 40 {
+		t.Errorf("of 40 connections %v came to the slots that are left", got)
+	}
+}
+
+// TestNobodyIsLedAstrayWhileASlotLeaves: between a slot's leaving and the next program too, nobody comes to a slot that does
+// not serve.
+func TestNobodyIsLedAstrayWhileASlotLeaves(t *testing.T) {
+	g := open(t, loopback, 0, 1, 2, 3)
+	steer(t, g, 1, 2, 3)
+	var stop atomic.Bool
+	var clients sync.WaitGroup
+	for range 4 {
+		clients.Go(func() {
+			for !stop.Load() {
+				if c, err := net.Dial("tcp", g.Addr().String()); err == nil { // those of a slot that leaves are reset
+					c.(*net.TCPConn).SetLinger(0)
+					c.Close()
+				}
+			}
+		})
+	}
+	for range 300 {
+		for _, slot := range []int{1, 2, 3} {
+			if err := g.Leave(slot); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := g.Join(slot); err != nil {
+				t.Fatal(err)
+			}
+			steer(t, g, 1, 2, 3)
+			for _, other := range []int{1, 2, 3} {
+				fd, _ := g.Socket(other)
+				if _, err := Drain(fd, func(conn int) error { CloseConn(conn); return nil }); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	stop.Store(true)
+	clients.Wait()
+	if n, _, err := g.Queue(0); err != nil || n > 0 {
+		t.Errorf("%d connections came to the slot that does not serve, %v", n, err)
 	}
 }

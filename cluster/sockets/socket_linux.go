@@ -39,3 +39,13 @@ func queue(fd int) (waiting, limit int, err error) {
 	}
 	return int(info.Unacked), int(info.Sacked), nil
 }
+
+// unlisten ends a listening socket for all who have it open: it leaves its group at once, and its port with the last
+// of them (net/ipv4/af_inet.c, inet_shutdown).
+func unlisten(fd int) error { return os.NewSyscallError("shutdown", unix.Shutdown(fd, unix.SHUT_RDWR)) }
+
+// listens says that nobody has ended the socket.
+func listens(fd int) bool {
+	on, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
+	return err == nil && on != 0
+}
