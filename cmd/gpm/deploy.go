@@ -51,7 +51,8 @@ func deployFunc(c *cli, cmd *cobra.Command, args []string) error {
 		return err
 	}
 	if len(words) > 0 && words[0] == "config" {
-		return c.printDeployConfig(file.Deploy[target.Name].(map[string]any), words[1:])
+		section, _ := file.Deploy[target.Name].(map[string]any) // deployTarget saw to it
+		return c.printDeployConfig(section, words[1:])
 	}
 	if target.PostDeploy == "" { // pm2's
 		target.PostDeploy = c.command(fmt.Sprintf("gpm startOrRestart %s --env %s", filepath.Base(path), target.Name))
