@@ -160,11 +160,17 @@ func (h *hub) acceptFor(l *listener, seat int) {
 	if err != nil {
 		return
 	}
+	own, err := sockets.Dup(fd) // the seat is closed while this goroutine still ends, and the number used again
+	if err != nil {
+		h.log.Warn("Cannot accept connections", "address", l.key, "err", err)
+		return
+	}
 	stop := make(chan struct{})
 	l.stop = stop
 	h.work.Go(func() {
+		defer sockets.CloseConn(own)
 		for !isClosed(stop) {
-			if err := sockets.Retire(fd, quiet/5, stop, h.offerer(l.key)); err != nil {
+			if err := sockets.Retire(own, quiet/5, stop, h.offerer(l.key)); err != nil {
 				if !errors.Is(err, errOver) {
 					h.log.Warn("Cannot accept connections", "address", l.key, "err", err)
 				}

@@ -86,11 +86,8 @@ func (d *Daemon) startable(spec app.Spec, counted bool) (app.Spec, error) {
 	if bounds := spec.Autoscale.WithDefaults(); !spec.Autoscale.IsZero() {
 		spec.Instances, counted = max(bounds.Min, min(spec.Instances, bounds.Max)), true
 	}
-	if err := errors.Join(launch.Validate(spec), checkLogs(d.cfg, spec), checkUpkeep(spec), checkReady(spec)); err != nil {
-		return spec, err
-	}
-	plan, err := d.resolver.Resolve(spec, launch.Instance{Home: d.cfg.Home, HomeHash: d.hash})
-	if err != nil && launch.Permanent(err) {
+	plan, err := d.resolver.Validate(spec, launch.Instance{Home: d.cfg.Home, HomeHash: d.hash})
+	if err := errors.Join(err, checkLogs(d.cfg, spec), checkUpkeep(spec), checkReady(spec)); err != nil {
 		return spec, err
 	}
 	mayCluster := spec.ExecMode == app.Cluster || spec.ExecMode == "" && counted

@@ -17,17 +17,19 @@ const MaxInstances = 10_000
 
 // Validate makes the checks of a start before anything is committed: what Spec
 // says makes sense, and its first instance could be started now.
-func Validate(spec app.Spec) error { return new(Resolver).Validate(spec) }
+func Validate(spec app.Spec) error {
+	_, err := new(Resolver).Validate(spec, Instance{})
+	return err
+}
 
-// Validate is the function of that name with the resolver's memory.
-func (r *Resolver) Validate(spec app.Spec) error {
+// Validate is the function of that name with the resolver's memory. It tells what it found for an instance.
+func (r *Resolver) Validate(spec app.Spec, inst Instance) (Plan, error) {
 	for _, check := range []func(app.Spec) error{checkNames, checkNumbers, checkPolicy} {
 		if err := check(spec); err != nil {
-			return startError(spec, err)
+			return Plan{}, startError(spec, err)
 		}
 	}
-	_, err := r.Resolve(spec, Instance{})
-	return err
+	return r.Resolve(spec, inst)
 }
 
 func checkNames(spec app.Spec) error {

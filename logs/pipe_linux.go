@@ -77,8 +77,8 @@ func (m moved) rate(p pipe, now time.Time) float64 {
 	return max(float64(m.n)/dt, p.rate/2)
 }
 
-// rest is how long the pipe may fill: until it is about half full, at most one
-// slow tick. 0 = wait for the kernel to report the next byte.
+// rest is how long the pipe may fill: until it is about half full, at most the
+// tick of a crowd. 0 = wait for the kernel to report the next byte.
 func (m moved) rest(p pipe) time.Duration {
 	switch m.end {
 	case pipeWaits:
@@ -96,7 +96,7 @@ func (m moved) rest(p pipe) time.Duration {
 	if fill < fineTick && !m.owes {
 		return 0
 	}
-	return min(max(fill, fineTick), slowTick)
+	return min(max(fill, fineTick), crowdTick)
 }
 
 // move takes a batch out of the pipe of s. Called with s.mu held.

@@ -237,7 +237,7 @@ func TestPace(t *testing.T) {
 	quiet := pipe{size: 64 << 10, last: start}
 	m := moved{n: 100, first: 100}
 	quiet.rate = m.rate(quiet, start.Add(time.Second))
-	if d := m.rest(quiet); d != slowTick {
+	if d := m.rest(quiet); d != crowdTick {
 		t.Errorf("a quiet stream rests %v", d)
 	}
 	if d := (moved{}).rest(quiet); d != 0 {
@@ -265,7 +265,7 @@ func TestWheel(t *testing.T) {
 	waiting := map[*Stream]time.Time{}
 	for i := range 10000 {
 		s := &Stream{}
-		d := time.Duration(rand.IntN(25_000_000))
+		d := time.Duration(rand.IntN(60_000_000))
 		w.rest(s, now, d, set)
 		waiting[s] = now
 		if w.armed == 0 {
@@ -279,7 +279,7 @@ func TestWheel(t *testing.T) {
 			}
 		}
 		for s, since := range waiting {
-			if now.Sub(since) > 60*time.Millisecond {
+			if now.Sub(since) > 100*time.Millisecond {
 				t.Fatalf("stream %p rests since %v at %v", s, since, now)
 			}
 		}
@@ -290,6 +290,29 @@ func TestWheel(t *testing.T) {
 	}
 	if len(waiting) != 0 {
 		t.Errorf("%d streams forgotten", len(waiting))
+	}
+}
+
+// TestCrowd: few streams are looked at often, each of many less so.
+func TestCrowd(t *testing.T) {
+	for _, c := range []struct {
+		rest    time.Duration
+		resting int
+		least   time.Duration
+		most    time.Duration
+	}{
+		{5 * time.Millisecond, 1000, 5 * time.Millisecond, 6 * time.Millisecond},
+		{crowdTick, 0, slowTick / 2, slowTick * 3 / 2},
+		{slowTick, 1000, slowTick / 2, slowTick * 3 / 2},
+		{crowdTick, crowd, crowdTick / 2, crowdTick * 3 / 2},
+	} {
+		for now := range 100 * time.Millisecond / fineTick {
+			now *= fineTick
+			got := time.Duration(dueTick(now, c.rest, c.resting))*fineTick - now
+			if got < c.least || got > c.most {
+				t.Errorf("at %v a rest of %v beside %d others takes %v", now, c.rest, c.resting, got)
+			}
+		}
 	}
 }
 

@@ -334,6 +334,9 @@ func Check(path string) error {
 
 // checkDirectory says whether files can be made in a directory that may have to be made itself.
 func checkDirectory(dir string) error {
+	if isPlainlyWritable(dir) {
+		return nil
+	}
 	f, err := os.CreateTemp(dir, ".gpm-*")
 	if _, missing := os.Lstat(dir); err != nil && missing != nil && filepath.Dir(dir) != dir {
 		return checkDirectory(filepath.Dir(dir))

@@ -5,12 +5,15 @@ import (
 	"time"
 )
 
-// The two grids on which rests end: a busy stream's on the fine one, all others
-// together on the coarse one, so that a hundred quiet streams are one wake-up.
+// The grids on which rests end: a busy stream's on the fine one, all others together on a coarse one, so that a hundred
+// quiet streams are one wake-up. Of a crowd each is looked at less often: what a look costs is the same for few lines
+// and for many.
 const (
-	fineTick = time.Millisecond
-	slowTick = 20 * fineTick
-	slots    = 64 // more than a slow rest, rounded up, in fine ticks
+	fineTick  = time.Millisecond
+	slowTick  = 20 * fineTick
+	crowdTick = 50 * fineTick
+	crowd     = 32  // streams
+	slots     = 128 // more than the longest rest, rounded up, in fine ticks
 )
 
 // wheel holds the streams that rest: their pipes may fill for a few milliseconds
@@ -19,30 +22,35 @@ const (
 type wheel struct {
 	start time.Time // set once
 
-	mu    sync.Mutex // guards the rest
-	slots [slots][]*Stream
-	done  int64 // last tick collected
-	armed int64 // tick the timer is set to; 0 = not set
-	due   []*Stream
+	mu      sync.Mutex // guards the rest
+	slots   [slots][]*Stream
+	resting int   // in all slots
+	done    int64 // last tick collected
+	armed   int64 // tick the timer is set to; 0 = not set
+	due     []*Stream
 }
 
-// dueTick rounds the end of a rest to its grid: up on the fine one, to the nearest on
-// the coarse one.
-func dueTick(now, d time.Duration) int64 {
+// dueTick rounds the end of a rest to its grid: up on the fine one, to the nearest on a coarse one. resting is how many
+// others rest.
+func dueTick(now, d time.Duration, resting int) int64 {
 	grid := fineTick
-	if d >= slowTick {
+	switch {
+	case d >= crowdTick && resting >= crowd:
+		grid, d = crowdTick, crowdTick/2
+	case d >= slowTick:
 		grid, d = slowTick, slowTick/2
 	}
 	return int64((now+d+grid-1)/grid) * int64(grid/fineTick)
 }
 
-// rest puts a stream aside for about d, at most one and a half slow ticks.
+// rest puts a stream aside for about d, at most one and a half ticks of its grid.
 func (w *wheel) rest(s *Stream, now time.Time, d time.Duration, set func(time.Duration)) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	due := max(dueTick(now.Sub(w.start), min(d, slowTick)), w.done+1)
+	due := max(dueTick(now.Sub(w.start), d, w.resting), w.done+1)
 	due = min(due, w.done+slots-1) // collect may lag behind; a slot must not be lapped
 	w.slots[due%slots] = append(w.slots[due%slots], s)
+	w.resting++
 	if w.armed == 0 || due < w.armed {
 		w.arm(due, set)
 	}
@@ -61,6 +69,7 @@ func (w *wheel) collect(now time.Time, set func(time.Duration)) {
 	tick := int64(now.Sub(w.start) / fineTick)
 	for t := w.done + 1; t <= min(tick, w.done+slots); t++ {
 		w.due = append(w.due, w.slots[t%slots]...)
+		w.resting -= len(w.slots[t%slots])
 		clear(w.slots[t%slots])
 		w.slots[t%slots] = w.slots[t%slots][:0]
 	}
