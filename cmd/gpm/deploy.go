@@ -83,16 +83,24 @@ func deployFile() string {
 	return ""
 }
 
+// environments says which there are to deploy to.
+func environments(section map[string]any) string {
+	if len(section) == 0 {
+		return "it has no deploy section: deploy: { production: { user, host, ref, repo, path } }"
+	}
+	return "it has " + strings.Join(slices.Sorted(maps.Keys(section)), ", ")
+}
+
 // deployTarget finds the environment that the first argument names.
 func deployTarget(section map[string]any, path string, args []string) (deploy.Target, []string, error) {
 	if len(args) == 0 {
 		return deploy.Target{}, nil, app.Errorf(app.CodeInvalid, "cannot deploy: no environment named").
-			WithHint("%s has %s", path, strings.Join(slices.Sorted(maps.Keys(section)), ", "))
+			WithHint("%s", environments(section))
 	}
 	raw, ok := section[args[0]].(map[string]any)
 	if !ok {
 		return deploy.Target{}, nil, app.Errorf(app.CodeNotFound, "cannot deploy %q: %s has no such environment in its deploy section", args[0], path).
-			WithHint("it has %s", strings.Join(slices.Sorted(maps.Keys(section)), ", "))
+			WithHint("%s", environments(section))
 	}
 	target, err := deploy.ParseTarget(args[0], raw)
 	if target.PostDeploy == "" { // pm2's
