@@ -20,6 +20,17 @@ func names(up map[int]string) string {
 	return strings.Join(out, ", ")
 }
 
+// doctor wants gpm doctor to say something, with advice in the next line.
+func (m *machine) doctor(text, advice string) {
+	m.t.Helper()
+	r := m.run("deploy", "gpm", "doctor")
+	before, after, found := strings.Cut(r.out, text)
+	next, _, _ := strings.Cut(strings.TrimPrefix(after, "\n"), "\n")
+	if !found || !strings.Contains(next, advice) {
+		m.t.Errorf("doctor does not say %q, %q:\n%s%s", text, advice, before, after)
+	}
+}
+
 // TestSystemd is the life of a service under a real systemd: taken over from a gpm that was started by hand, killed,
 // hung, reloaded, stopped, restarted, rebooted.
 func TestSystemd(t *testing.T) {
@@ -38,6 +49,7 @@ func TestSystemd(t *testing.T) {
 	m.gpm("stop", "down")
 	before := m.untilOnline("the apps run", 3)
 
+	m.doctor("warn service      gpm is not started with the machine", "→ gpm startup")
 	r := m.run("deploy", "gpm", "startup")
 	if want := "sudo env PATH=$PATH /usr/local/bin/gpm startup systemd -u deploy --home /home/deploy/.gpm"; r.code != 1 || !strings.Contains(r.out, want) {
 		t.Errorf("without root: exit %d, %q", r.code, r.out)
@@ -47,6 +59,7 @@ func TestSystemd(t *testing.T) {
 		t.Errorf("startup says %q", out)
 	}
 	m.same("taken over", before)
+	m.doctor("ok   service      /etc/systemd/system/"+unit+" starts this gpm with the machine", "")
 
 	// The unit's stop reaches the gpm that was started by hand; its start makes one of its own.
 	m.must("systemctl", "restart", unit)
@@ -88,6 +101,7 @@ func TestSystemd(t *testing.T) {
 		if state := m.property(unit, "ActiveState") + " " + m.property(unit, "Result"); state != "inactive success" {
 			t.Errorf("after the stop: %s", state)
 		}
+		m.doctor("warn service      /etc/systemd/system/"+unit+" is there, but the service does not run", "→ systemctl status gpm-deploy")
 		m.must("systemctl", "start", unit)
 		m.untilOnline("started", 4)
 		if why := m.gpm("why", "slow"); !strings.Contains(why, "exit code 5") {
@@ -111,5 +125,7 @@ func TestSystemd(t *testing.T) {
 			t.Error("the unit is still enabled")
 		}
 		m.same("after unstartup", up)
+		m.must("bash", "-c", "printf '[Service]\nExecStart=/opt/gpm master --home /srv\n' > /etc/systemd/system/"+unit)
+		m.doctor("warn service      /etc/systemd/system/"+unit+" starts another program, or another home", "→ gpm startup, which writes it anew")
 	})
 }

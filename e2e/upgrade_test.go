@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -51,41 +52,63 @@ var nextVersion = sync.OnceValues(func() (string, error) {
 	if err := os.WriteFile(filepath.Join(dir, "overlay"), overlay, 0o600); err != nil {
 		return "", err
 	}
-	cmd := exec.Command("go", "build", "-buildvcs=false", "-trimpath", "-overlay", filepath.Join(dir, "overlay"),
-		"-ldflags", "-X gpm/app.Version=0.2.0", "-o", filepath.Join(dir, "gpm"), "./cmd/gpm")
+	return buildVersion(filepath.Join(dir, "gpm"), "0.2.0", "-overlay", filepath.Join(dir, "overlay"))
+})
+
+// earlierVersion builds a gpm that calls itself an earlier one, of the same schema.
+var earlierVersion = sync.OnceValues(func() (string, error) {
+	return buildVersion(filepath.Join(filepath.Dir(gpmBin), "gpm-earlier"), "0.0.9")
+})
+
+// buildVersion builds gpm as a file that says it is of a version.
+func buildVersion(file, version string, args ...string) (string, error) {
+	root, err := testprog.Root()
+	if err != nil {
+		return "", err
+	}
+	cmd := exec.Command("go", slices.Concat([]string{"build", "-buildvcs=false", "-trimpath", "-ldflags", "-X gpm/app.Version=" + version, "-o", file}, args, []string{"./cmd/gpm"})...)
 	cmd.Dir, cmd.Env = root, append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("%w: %s", err, out)
 	}
-	return filepath.Join(dir, "gpm"), nil
-})
+	return file, nil
+}
 
-// next is the path of a later gpm.
-func (h *home) next() string {
+// built is the path of another gpm.
+func (h *home) built(version func() (string, error)) string {
 	h.t.Helper()
-	built, err := nextVersion()
+	file, err := version()
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	return built
+	return file
 }
+
+// next is the path of a later gpm.
+func (h *home) next() string { return h.built(nextVersion) }
 
 func (h *home) version() string { return h.daemon().Version }
 
-// TestUpgrade changes to a later version and tries to return, under load: nobody may notice.
+// TestUpgrade changes to an earlier version and back, then to a later one from which there is no way back, under load: nobody may notice.
 func TestUpgrade(t *testing.T) {
 	h := newHome(t)
-	next := h.next()
+	next, earlier := h.next(), h.built(earlierVersion)
 	ports := h.servers()
 	ports["cluster"] = freePort(t)
-	h.must("start", script(t, "http.js"), "-i", "2", "--name", "cluster", "--env", "PORT="+ports["cluster"])
+	h.must("start", script(t, "http.js"), "--listen-timeout", "60s", "-i", "2", "--name", "cluster", "--env", "PORT="+ports["cluster"])
 	h.until("the cluster answers", hang, func() bool { return get(t.Context(), ports["cluster"]) == nil })
 	h.must("start", progBin, "--name", "printer", "--", "printer", "0", "2000")
 	names := []string{"node", "go", "python", "cluster", "printer"}
 	before, daemon := pids(h.list(), names...), h.daemon()
 	l := startLoad(ports["node"], ports["go"], ports["python"], ports["cluster"])
-	for range 3 { // into the same version first, so that there is more than one
-		h.must("update")
+	if out := h.must("update", earlier); !strings.Contains(out, "from version "+app.Version+" to 0.0.9; 6 processes are online") {
+		t.Errorf("update to an earlier version says %q", out)
+	}
+	if d := h.daemon(); d.Version != "0.0.9" || d.Schema != 1 || d.MasterPID != daemon.MasterPID {
+		t.Errorf("after the downgrade: %+v", d)
+	}
+	for range 2 { // the second is into the same version
+		h.must("update", gpmBin)
 	}
 	if out := h.must("update", next); !strings.Contains(out, "from version "+app.Version+" to 0.2.0; 6 processes are online") {
 		t.Errorf("update says %q", out)

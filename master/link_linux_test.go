@@ -23,7 +23,7 @@ func serveRaw(t *testing.T, table *Table, beat time.Duration) (fd int, served ch
 		t.Fatal(err)
 	}
 	served = make(chan error, 1)
-	go func() { served <- Serve(context.Background(), conn, table, beat) }()
+	go func() { served <- Serve(context.Background(), conn, table, 0, beat) }()
 	return fd, served
 }
 

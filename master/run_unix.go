@@ -184,7 +184,7 @@ func (m *master) runDaemon() daemonEnd {
 	})
 	defer limit.Stop()
 	served := make(chan error, 1)
-	go func() { served <- Serve(context.Background(), conn, m.table, m.cfg.Heartbeat) }()
+	go func() { served <- Serve(context.Background(), conn, m.table, d.proc.pid, m.cfg.Heartbeat) }()
 	exit := m.waitDaemon(d, conn, served)
 	m.table.mu.Lock()
 	m.table.forget(d)

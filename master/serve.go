@@ -13,15 +13,13 @@ import (
 	"gpm/ipc/frame"
 )
 
-// missedBeats is how many pings in a row may stay unanswered.
-const missedBeats = 2
-
 // server offers a Table to one daemon.
 type server struct {
 	table  *Table
 	conn   *frame.Conn
 	exits  *exitQueue
 	missed atomic.Int32  // pings without a pong
+	hung   atomic.Bool   // it was cut off for that
 	pings  chan struct{} // asks the sender for a ping
 	done   chan struct{} // the connection has ended
 	work   sync.WaitGroup
@@ -29,23 +27,23 @@ type server struct {
 
 // Serve offers t to the daemon at the other end of conn, until the connection
 // ends or ctx is done, and returns why; io.EOF is an orderly end. A daemon that
-// leaves two pings in a row unanswered is cut off. When Serve returns, nothing
-// that was asked for is still on its way, and conn is closed.
-func Serve(ctx context.Context, conn *frame.Conn, t *Table, heartbeat time.Duration) error {
+// leaves pings unanswered is cut off, see [watchdog]; pid is its process, 0 if that is not known.
+// When Serve returns, nothing that was asked for is still on its way, and conn is closed.
+func Serve(ctx context.Context, conn *frame.Conn, t *Table, pid int, heartbeat time.Duration) error {
 	s := &server{
 		table: t, conn: conn, exits: t.subscribe(),
 		pings: make(chan struct{}, 1), done: make(chan struct{}),
 	}
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	s.work.Go(s.sendEvents)
-	s.work.Go(func() { s.beat(heartbeat) })
+	s.work.Go(func() { s.beat(pid, heartbeat) })
 	err := s.receive()
 	stop()
 	conn.Close()
 	close(s.done)
 	s.work.Wait()
 	t.unsubscribe(s.exits)
-	if s.missed.Load() > missedBeats {
+	if s.hung.Load() {
 		return errHung
 	}
 	return err
@@ -190,7 +188,8 @@ func (s *server) sendEvents() {
 }
 
 // beat asks for pings and cuts the connection when they stay unanswered.
-func (s *server) beat(interval time.Duration) {
+func (s *server) beat(pid int, interval time.Duration) {
+	w := watchdog{interval: interval, delay: func() time.Duration { return runDelay(pid) }}
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
 	for {
@@ -199,9 +198,13 @@ func (s *server) beat(interval time.Duration) {
 		case <-s.done:
 			return
 		}
-		if s.missed.Add(1) > missedBeats {
+		switch w.judge(int(s.missed.Add(1))) {
+		case hung:
+			s.hung.Store(true)
 			s.conn.Close()
 			return
+		case starved:
+			s.table.log.Warn("The daemon does not answer because it gets no processor; waiting for it")
 		}
 		select {
 		case s.pings <- struct{}{}:

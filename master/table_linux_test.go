@@ -38,7 +38,7 @@ func newLink(t testing.TB, table *Table) *Link {
 		t.Fatal(err)
 	}
 	served := make(chan error, 1)
-	go func() { served <- Serve(context.Background(), conn, table, patience) }()
+	go func() { served <- Serve(context.Background(), conn, table, 0, patience) }()
 	l := Dial(theirs, nil)
 	t.Cleanup(func() {
 		l.Close()

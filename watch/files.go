@@ -34,10 +34,11 @@ func (f *fileSet) grow() bool {
 		return false
 	}
 	n := min(filesAtOnce, len(f.todo))
-	for _, file := range f.todo[:n] {
-		f.subscribe(file)
-	}
+	next := f.todo[:n]
 	f.todo = f.todo[n:]
+	for _, file := range next {
+		f.subscribe(file) // may fall back to polling, which leaves nothing to do
+	}
 	return len(f.todo) > 0
 }
 

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -72,5 +73,11 @@ func TestAtTheLimit(t *testing.T) {
 	}
 	if strings.Count(warnings.String(), "Cannot watch") != 1 {
 		t.Errorf("warnings:\n%s", warnings.String())
+	}
+	f.write("elsewhere/3.js", "1")
+	f.add(Rule{Files: []string{filepath.Join(f.dir, "a/1.js"), filepath.Join(f.dir, "elsewhere/3.js")}})
+	f.write("elsewhere/3.js", "longer")
+	for seen := false; !seen; {
+		seen = strings.Contains(strings.Join(f.next().Paths, " "), "elsewhere/3.js")
 	}
 }

@@ -97,6 +97,6 @@ func (p *progress) clear() {
 }
 
 // shownLines is how much of the output of a failed process is shown; gpm why has all that was kept.
-const shownLines = 15
+const shownLines = 30
 
 func lastOf(lines []string, n int) []string { return lines[max(0, len(lines)-n):] }
