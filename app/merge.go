@@ -16,6 +16,9 @@ func Merge(base, over Spec, set Fields) Spec {
 		out.Env = mergeEnv(env, over.Env)
 		out.EnvOver = slices.Compact(slices.Sorted(slices.Values(append(kept, over.EnvOver...))))
 	}
+	if set["policy.backoff_first"] && out.Policy.BackoffFirst > 0 {
+		out.Policy.RestartDelay = 0 // of the two the growing one counts, as for pm2
+	}
 	return out
 }
 

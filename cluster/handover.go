@@ -2,9 +2,11 @@ package cluster
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
+	"gpm/app"
 	"gpm/cluster/sockets"
 )
 
@@ -48,6 +50,21 @@ func (h *hub) hasTaker(key string) bool {
 		}
 	}
 	return false
+}
+
+// hasWaiting says that connections wait in the sockets of a process.
+func (h *hub) hasWaiting(ref Ref) (waiting bool) {
+	err := h.do(h.ctx, func() {
+		w := h.workers[ref]
+		for key, l := range h.listeners {
+			if w == nil || l.IsShared() || !slices.Contains(l.Slots(), w.seat) || !w.keys[key] {
+				continue
+			}
+			n, _, err := l.Queue(w.seat)
+			waiting = waiting || err == nil && n > 0
+		}
+	})
+	return waiting && err == nil
 }
 
 // handOver gives the connections that wait in the socket of a dead or stuck worker to its siblings. With none they wait
@@ -124,14 +141,30 @@ func (h *hub) empty(l *listener, seat int, leave bool) error {
 			h.log.Warn("Cannot empty a socket", "address", l.key, "err", err)
 		}
 		sockets.CloseConn(own)
+		unused := func() bool {
+			return e.leave && h.listeners[l.key] == l && slices.Contains(l.Slots(), seat) && !h.inUse(l.key, seat)
+		}
+		_ = h.do(h.ctx, func() { //nolint:errcheck // a daemon that ends leaves it to the next one
+			if unused() {
+				h.steady(l, seat)
+			}
+		})
+		sockets.Settle()
 		h.box.post(func() {
 			delete(h.emptying, name)
-			if e.leave && h.listeners[l.key] == l && slices.Contains(l.Slots(), seat) && !h.inUse(l.key, seat) {
+			if unused() {
 				h.leave(l, seat)
 			}
 		})
 	})
 	return nil
+}
+
+// steady has connections go where they can also go while the seat leaves.
+func (h *hub) steady(l *listener, seat int) {
+	if err := l.Steady(seat); err != nil {
+		h.log.Warn("Cannot steer connections", "address", l.key, "err", err)
+	}
 }
 
 func (h *hub) cease(e *emptying) {
@@ -158,16 +191,21 @@ func (h *hub) offerer(key string) func(conn int) error {
 	}
 }
 
-// reviewLater gives a new worker the listen timeout to ask for the sockets of its seat. What it has not asked for
-// by then belongs to an earlier version of the app.
+// reviewLater gives a new worker the listen timeout to ask for the sockets of its seat, and to listen there. What it has
+// not asked for by then belongs to an earlier version of the app.
 func (h *hub) reviewLater(w *worker) {
-	time.AfterFunc(h.spec().Policy.ListenTimeout, func() {
+	limit := h.spec().Policy.ListenTimeout
+	time.AfterFunc(limit, func() {
 		h.box.post(func() {
 			if h.workers[w.Ref] != w || w.duty != onDuty {
 				return
 			}
 			for key, l := range h.listeners {
-				if slices.Contains(l.Slots(), w.seat) {
+				switch listens, asked := w.keys[key]; {
+				case asked && !listens:
+					h.event(w.Ref, app.Event{Kind: app.EventPort, Reason: fmt.Sprintf(
+						"it has asked for %s, but does not listen there after %s: its event loop may hang", l.String(), limit)})
+				case !asked && slices.Contains(l.Slots(), w.seat):
 					h.vacate(key, w.seat)
 				}
 			}
@@ -176,14 +214,12 @@ func (h *hub) reviewLater(w *worker) {
 }
 
 // leave closes a seat's socket for good. That is noted before anything else changes in the order of the group, for two
-// changes could not be told apart.
+// changes could not be told apart. The keeper's copy goes last: if this daemon ends halfway, its successor finds a socket that
+// listens no more, and nobody else has changed the order. A borrowed one is not ended, so that of its copies ours has to be the last.
 func (h *hub) leave(l *listener, seat int) {
 	h.touchListener(l.key)
 	name := h.socketName(l, seat)
 	last := len(l.Slots()) == 1
-	if last || !l.IsShared() {
-		h.drop(name)
-	}
 	if last {
 		l.stopAccepting()
 		delete(h.listeners, l.key)
@@ -192,10 +228,14 @@ func (h *hub) leave(l *listener, seat int) {
 	}
 	end := l.Leave
 	if seat == foreignSeat {
+		h.drop(name)
 		end = l.Return
 	}
 	if err := end(seat); err != nil {
 		h.log.Warn("Cannot close a socket", "address", l.key, "err", err)
+	}
+	if seat != foreignSeat && (last || !l.IsShared()) {
+		h.drop(name)
 	}
 	h.keepNotes()
 	h.steer(l.key)

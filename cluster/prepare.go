@@ -51,7 +51,7 @@ func (h *hub) prepare(ctx context.Context, ref Ref, slot int, as role, need Need
 			w.duty = trial
 			w.awaits.Well = need.Well
 		}
-		w.seat = h.seatFor(w, need)
+		w.seat = h.seatFor(w)
 		if gear, err = h.equip(w, need); err != nil {
 			h.remove(w)
 			return

@@ -320,12 +320,14 @@ func (g *Group) windDown(ctx context.Context, ref Ref, limit time.Duration) {
 	if err != nil {
 		return
 	}
-	if !talks { // what waits for it is taken while nothing new comes
-		pause(ctx, drainTime)
-		return
-	}
 	grace, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
+	if !talks { // what waits for it is taken while nothing new comes
+		for pause(ctx, drainTime); grace.Err() == nil && h.hasWaiting(ref); {
+			pause(grace, quiet)
+		}
+		return
+	}
 	if h.awaitEnd(grace, ref) != nil {
 		return
 	}

@@ -19,11 +19,11 @@ func (h *hub) seat(slot int) int {
 	return firstSeat(slot)
 }
 
-// seatFor finds a place for a new process. A trial that knows no primary, whose clients cannot be handed over, and one
-// of an app whose clients must not be moved take the place of the old process at its side.
-func (h *hub) seatFor(w *worker, need Need) int {
+// seatFor finds a place for a new process. A trial of an app whose clients must not be moved takes the place of the old
+// process at its side.
+func (h *hub) seatFor(w *worker) int {
 	seat := h.seat(w.slot)
-	if w.duty != trial || !need.Clustered || h.spec().Sticky != "" || h.isTaken(otherSeat(seat)) {
+	if w.duty != trial || h.spec().Sticky != "" || h.isTaken(otherSeat(seat)) {
 		return seat
 	}
 	return otherSeat(seat)

@@ -37,8 +37,8 @@ func (d *Daemon) postFlush(_ context.Context, req app.FlushRequest) (app.Flushed
 }
 
 // postReopen opens log files anew, for those who rename them.
-func (d *Daemon) postReopen(context.Context, ipc.None) (app.Flushed, error) {
-	d.pump.Reopen()
+func (d *Daemon) postReopen(ctx context.Context, _ ipc.None) (app.Flushed, error) {
+	d.reopenNow(ctx)
 	return app.Flushed{Files: d.logFiles(d.apps.instances())}, nil
 }
 
@@ -49,7 +49,21 @@ func (d *Daemon) reopen(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-d.cfg.Reopen:
-			d.pump.Reopen()
+			d.reopenNow(ctx)
+		}
+	}
+}
+
+// reopenNow opens the log files anew and tells the workers of clusters, as pm2 does: some open files of their own then.
+func (d *Daemon) reopenNow(ctx context.Context) {
+	d.pump.Reopen()
+	for _, in := range d.apps.instances() {
+		st := in.member.Status()
+		if st.Mode != app.Cluster || !st.State.HasChild() {
+			continue
+		}
+		if err := in.member.Send(ctx, []byte(`{"type":"log:reload"}`)); err != nil {
+			d.cfg.Log.Info("Cannot tell a process to open its logs anew", "name", st.Name, "id", st.ID, "err", err)
 		}
 	}
 }

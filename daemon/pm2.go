@@ -192,8 +192,8 @@ func (b backend) Trigger(ctx context.Context, t pm2.Trigger) (int, func(), error
 }
 
 // ReloadLogs implements pm2.Backend.
-func (b backend) ReloadLogs(context.Context) error {
-	b.d.pump.Reopen()
+func (b backend) ReloadLogs(ctx context.Context) error {
+	b.d.reopenNow(ctx)
 	return nil
 }
 

@@ -90,6 +90,26 @@ type broadcast struct {
 	active   bool
 	followed map[int]context.CancelFunc // instances whose output is followed
 	readers  sync.WaitGroup
+	missed   missed
+}
+
+// missed is what clients did not get because they read too slowly.
+type missed struct {
+	before uint64    // before it came to the bus
+	told   uint64    // of what the log has told
+	at     time.Time // when it did
+}
+
+// missedPause is the time between two lines about it.
+const missedPause = time.Minute
+
+// tellMissed logs how much slow clients have missed, now and then, and when the last of them has left.
+func (b *broadcast) tellMissed(last bool) {
+	n := b.missed.before + b.bus.Stats().Dropped
+	if n > b.missed.told && (last || time.Since(b.missed.at) > missedPause) {
+		b.d.cfg.Log.Warn("Clients of pub.sock read too slowly", "missed", n-b.missed.told)
+		b.missed.told, b.missed.at = n, time.Now()
+	}
 }
 
 // idleCheck is how often it is looked whether somebody still subscribes.
@@ -133,10 +153,12 @@ func (b *broadcast) run(ctx context.Context) {
 		case line := <-said:
 			_ = b.bus.Publish(pm2.TopicDaemon, pm2.DaemonEvent(line, time.Now())) // a failure that is logged would come back as a line
 		case m := <-messages:
+			b.missed.before += m.Dropped
 			if b.bus.Wanted() || time.Now().Before(b.patience) && b.subscribed(ctx) {
 				b.message(m)
 			}
 		case <-tick:
+			b.tellMissed(false)
 			if !b.bus.Wanted() && time.Now().After(b.patience) {
 				b.end()
 			}
@@ -204,6 +226,7 @@ func (b *broadcast) end() {
 		return
 	}
 	b.active = false
+	b.tellMissed(true)
 	b.d.bus.leave(b.heard)
 	for id, cancel := range b.followed {
 		cancel()

@@ -59,6 +59,9 @@ func (d *Daemon) rescale(a *application, change string) (fresh, surplus []instan
 	if err != nil {
 		return nil, nil, app.Errorf(app.CodeInvalid, "cannot scale %q: %w", rec.Spec.Name, err)
 	}
+	if rec.Spec.Instances <= 1 && rec.Spec.ExecMode != app.Cluster {
+		rec.Spec.MergeLogs = true // the files stay where they are, and the new ones write there too, as with pm2
+	}
 	rec.Spec.Instances = n
 	if err := launch.Validate(rec.Spec); err != nil {
 		return nil, nil, err

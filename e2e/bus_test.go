@@ -6,11 +6,15 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
+	"net"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"gpm/app"
+	"gpm/pm2"
 )
 
 // flooder says so many numbered messages of a kilobyte as it is told to; a batch fits into what the daemon keeps for a listener.
@@ -41,6 +45,57 @@ func soon(t *testing.T, heard <-chan app.Message) (m app.Message) {
 		t.Fatal("no message comes any more")
 	}
 	return m
+}
+
+// TestSlowSubscriber: a client of pub.sock that does not read holds up neither the app nor another client, and what it has
+// missed is told.
+func TestSlowSubscriber(t *testing.T) {
+	needNode(t)
+	h := newHome(t)
+	h.write("flood.js", flooder, 0o644)
+	h.must("start", "flood.js", "-i", "1")
+	subscribe := func() net.Conn {
+		c, err := net.Dial("unix", filepath.Join(h.dir, "pub.sock"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { c.Close() })
+		return c
+	}
+	slow, quick := subscribe(), subscribe()
+	settle(t, 300*time.Millisecond) // until the daemon knows of them
+	in := bufio.NewReader(quick)
+	next := func() int {
+		quick.SetReadDeadline(time.Now().Add(hang))
+		for {
+			m, err := pm2.ReadMessage(in, 1<<20)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if string(m[0]) != "s:flood" {
+				continue // what else there is to tell
+			}
+			var packet struct{ Data struct{ N int } }
+			if err := json.Unmarshal(m[1][len("j:"):], &packet); err != nil {
+				t.Fatal(err)
+			}
+			return packet.Data.N
+		}
+	}
+	for said := range batches {
+		h.must("send", "flood", fmt.Sprintf(`{"say":%d}`, batch))
+		for i := range batch {
+			if n := next(); n != said*batch+i {
+				t.Fatalf("message %d of batch %d is %d", i, said, n)
+			}
+		}
+	}
+	slow.Close()
+	quick.Close()
+	h.until("what was missed is told", hang, func() bool {
+		text, err := os.ReadFile(filepath.Join(h.dir, "daemon.log"))
+		return err == nil && strings.Contains(string(text), "pub.sock read too slowly")
+	})
 }
 
 // TestSlowListener: one that does not read holds up neither the app nor another listener, which misses nothing; and when it

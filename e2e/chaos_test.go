@@ -100,7 +100,7 @@ func newChaos(t *testing.T) *chaos {
 	}
 	c.ports = c.servers()
 	c.ports["cluster"] = freePort(t)
-	c.must("start", script(t, "http.js"), "-i", "2", "--name", "cluster", "--env", "PORT="+c.ports["cluster"])
+	c.must("start", script(t, "http.js"), "--listen-timeout", "60s", "-i", "2", "--name", "cluster", "--env", "PORT="+c.ports["cluster"])
 	c.until("the cluster answers", hang, func() bool { return get(t.Context(), c.ports["cluster"]) == nil })
 	c.must("start", progBin, "--name", "printer", "--output", filepath.Join(c.cwd, "printer.log"), "--error", "/dev/null", "--", "printer", "0", "1000")
 	c.must("start", progBin, "--name", "down", "--", "sleep")

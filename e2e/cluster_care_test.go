@@ -25,7 +25,7 @@ func (h *home) startFrail(args ...string) string {
 	h.t.Helper()
 	port := freePort(h.t)
 	h.write("web.js", frailApp, 0o644)
-	h.must(append([]string{"start", "web.js", "-i", "2", "--env", "PORT=" + port}, args...)...)
+	h.must(append([]string{"start", "web.js", "--listen-timeout", "60s", "-i", "2", "--env", "PORT=" + port}, args...)...)
 	h.until("all workers serve", hang, func() bool { return len(h.servers8(port)) == 2 })
 	return port
 }

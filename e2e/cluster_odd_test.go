@@ -18,7 +18,7 @@ func TestHungWorker(t *testing.T) {
 	port := freePort(t)
 	h.write("web.js", strings.Replace(oneByOne, "(req, res) => {", "(req, res) => {\n  if (req.url === '/hang') spin()", 1)+`
 function spin() { for (;;); }`, 0o644)
-	h.must("start", "web.js", "-i", "4", "--hang-limit", "1s", "--env", "PORT="+port)
+	h.must("start", "web.js", "--listen-timeout", "60s", "-i", "4", "--hang-limit", "1s", "--env", "PORT="+port)
 	h.until("all serve", hang, func() bool { return len(h.servers8(port)) == 4 })
 	before := pidsOf(h.instances("web"))
 	var s strangers
@@ -102,6 +102,9 @@ func TestOddWorkers(t *testing.T) {
 	for file, words := range map[string]string{"opens-again": "ten times", "reserved-port": "EADDRNOTAVAIL"} {
 		h.until(file, hang, func() bool { return strings.Contains(h.must("logs", file, "--nostream", "--raw", "--out"), words) })
 	}
+	h.until("it is told that it does not listen", hang, func() bool {
+		return strings.Contains(h.must("why", "never-takes-its-socket"), "has asked for *:0, but does not listen there")
+	})
 	h.must("reload", "does-not-listen")
 	h.must("stop", "all")
 }

@@ -46,7 +46,7 @@ func TestListenFDs(t *testing.T) {
 	h := newHome(t)
 	port := freePort(t)
 	h.write("web.py", pythonApp, 0o644)
-	h.must("start", "web.py", "-i", "2", "--listen", "tcp://127.0.0.1:"+port)
+	h.must("start", "web.py", "--listen-timeout", "60s", "-i", "2", "--listen", "tcp://127.0.0.1:"+port)
 	h.until("both serve", hang, func() bool { return len(h.servers8(port)) == 2 })
 	tr := startTraffic(port)
 	for range 3 {
@@ -148,7 +148,7 @@ func TestPackageScripts(t *testing.T) {
 	port := freePort(t)
 	h.write("web.js", webApp, 0o644)
 	h.write("package.json", `{"scripts":{"start":"PORT=`+port+` node web.js", "shell":"node web.js && true"}}`, 0o644)
-	h.must("start", "npm", "-i", "2", "--name", "web", "--", "start")
+	h.must("start", "npm", "--listen-timeout", "60s", "-i", "2", "--name", "web", "--", "start")
 	h.until("both serve", hang, func() bool { return len(h.servers8(port)) == 2 })
 	if st := h.instances("web")[0]; st.Mode != app.Cluster {
 		t.Errorf("mode %s", st.Mode)

@@ -38,12 +38,12 @@ func (h *home) startWeb(n int, args ...string) string {
 	return h.startWebAs(n, n, args...)
 }
 
-// startWebAs waits until so many workers answer one client.
+// startWebAs waits until so many workers answer one client. The limit of a reload only tells waiting from hanging.
 func (h *home) startWebAs(n, answering int, args ...string) string {
 	h.t.Helper()
 	port := freePort(h.t)
 	path := h.write("web.js", webApp, 0o644)
-	h.must(append([]string{"start", path, "-i", strconv.Itoa(n), "--env", "PORT=" + port}, args...)...)
+	h.must(append([]string{"start", path, "-i", strconv.Itoa(n), "--listen-timeout", "60s", "--env", "PORT=" + port}, args...)...)
 	h.until("all workers serve", hang, func() bool { return len(h.servers8(port)) == answering })
 	return port
 }

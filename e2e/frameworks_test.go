@@ -70,7 +70,7 @@ func TestFrameworks(t *testing.T) {
 			asUsers(t, have, func(t *testing.T, h *home, modules string) {
 				port := freePort(t)
 				h.write("web.js", code, 0o644)
-				h.must("start", "web.js", "-i", "2", "--env", "PORT="+port, "--env", "NODE_PATH="+modules)
+				h.must("start", "web.js", "--listen-timeout", "60s", "-i", "2", "--env", "PORT="+port, "--env", "NODE_PATH="+modules)
 				h.until("both serve", hang, func() bool { return len(h.servers8(port)) == 2 })
 				tr := startTraffic(port)
 				h.must("reload", "web")
@@ -109,7 +109,7 @@ func testSocketIO(t *testing.T, h *home, modules string) {
 	port := freePort(t)
 	h.write("chat.js", chat, 0o644)
 	clients := h.write("chatters.js", chatters, 0o644)
-	h.must("start", "chat.js", "-i", "3", "--sticky", "ip", "--env", "PORT="+port, "--env", "NODE_PATH="+modules)
+	h.must("start", "chat.js", "--listen-timeout", "60s", "-i", "3", "--sticky", "ip", "--env", "PORT="+port, "--env", "NODE_PATH="+modules)
 	h.until("it answers", hang, func() bool { return h.polls(port) })
 	talk := func() {
 		t.Helper()
@@ -160,7 +160,7 @@ func TestLastingConnections(t *testing.T) {
 	h.write("web.js", lasting, 0o644)
 	script := h.write("holders.js", holders, 0o644)
 	const grace = 3 * time.Second
-	h.must("start", "web.js", "-i", "1", "--kill-timeout", grace.String(), "--env", "PORT="+port, "--env", "PORT2="+port2, "--env", "NODE_PATH="+modules)
+	h.must("start", "web.js", "--listen-timeout", "60s", "-i", "1", "--kill-timeout", grace.String(), "--env", "PORT="+port, "--env", "PORT2="+port2, "--env", "NODE_PATH="+modules)
 	h.until("it answers", hang, func() bool { return len(h.servers8(port)) == 1 })
 	said := filepath.Join(h.cwd, "said")
 	out, err := os.Create(said)
@@ -214,7 +214,7 @@ const fs = require('fs')
 require('https').createServer({ key: fs.readFileSync('key.pem'), cert: fs.readFileSync('cert.pem') },
   (req, res) => res.end(String(process.pid))).listen(Number(process.env.PORT))`, 0o644)
 	h.writeCertificate("key.pem", "cert.pem")
-	h.must("start", "web.js", "-i", "2", "--env", "PORT="+port)
+	h.must("start", "web.js", "--listen-timeout", "60s", "-i", "2", "--env", "PORT="+port)
 	transport := &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{
 		InsecureSkipVerify: true, // it is the resumption that matters here
 		ClientSessionCache: tls.NewLRUClientSessionCache(1),

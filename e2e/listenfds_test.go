@@ -58,6 +58,46 @@ func TestPythonServers(t *testing.T) {
 	}
 }
 
+// plainServer is a program that knows nothing: it waits in accept, serves one after the other, and ends when it has served.
+const plainServer = `
+import os, signal, socket
+idle, over, broken = False, False, os.path.exists("broken")
+def end(*_):
+    global over
+    over = True
+    if idle: os._exit(0)
+signal.signal(signal.SIGINT, end)
+s = socket.socket(fileno=3)
+while not over:
+    idle = True
+    c, _ = s.accept()
+    idle = False
+    while not broken and b"\r\n\r\n" not in c.recv(65536): pass
+    if not broken: c.sendall(b"HTTP/1.0 200 OK\r\n\r\n%d" % os.getpid())
+    c.close()
+`
+
+// TestPlainServer: a program of another language that waits in accept goes on when the daemon dies, no request fails when it
+// is replaced, and what a new version would do to its clients is not tried on them.
+func TestPlainServer(t *testing.T) {
+	h := newHome(t)
+	port := freePort(t)
+	h.write("web.py", plainServer, 0o644)
+	h.must("start", "web.py", "-i", "2", "--listen", "tcp://127.0.0.1:"+port, "--ready", "exec:test ! -e broken", "--listen-timeout", "1m")
+	h.until("both serve", hang, func() bool { return len(h.servers8(port)) == 2 })
+	tr := startTraffic(port)
+	h.must("reload", "web")
+	before := pidsOf(h.instances("web"))
+	kill(t, h.daemon().PID)
+	h.must("reload", "web")
+	if after := pidsOf(h.instances("web")); after[0] == before[0] || after[1] == before[1] {
+		t.Errorf("pids were %v and are %v", before, after)
+	}
+	h.write("broken", "", 0o644)
+	h.fails("does not get ready", "reload", "web", "--listen-timeout", "1s")
+	tr.checkOnly(t, "new", "slow")
+}
+
 // TestListenManyAddresses gives a Go program sockets of every kind; it serves the first.
 func TestListenManyAddresses(t *testing.T) {
 	h := newHome(t)
@@ -81,7 +121,7 @@ func TestListenManyAddresses(t *testing.T) {
 			t.Errorf("%d is %s", st.ID, st.State)
 		}
 	}
-	h.fails("in use", "start", progBin, "--name", "other", "--listen", "tcp://127.0.0.1:"+port, "--", "http")
+	h.fails("("+progBin+" http)", "start", progBin, "--name", "other", "--listen", "tcp://127.0.0.1:"+port, "--", "http")
 	h.fails("in use", "start", progBin, "--name", "third", "--listen", "udp://127.0.0.1:"+udp, "--", "http")
 	h.must("delete", "all")
 	if _, err := os.Stat(path); err == nil {

@@ -5,6 +5,9 @@ package e2e
 import (
 	"bufio"
 	"encoding/json"
+	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -68,12 +71,61 @@ func TestMessages(t *testing.T) {
 			t.Errorf("after a new daemon it has told %+v", d.Shown)
 		}
 		h.fails("no process has announced", "trigger", "talk", "dance")
+		h.must("reloadLogs")
+		if said := func() bool {
+			return strings.Count(h.must("logs", "talk", "--nostream", "--raw", "--out"), `got {"type":"log:reload"}`) == workers
+		}; mode == "-x" {
+			if said() {
+				t.Error("log:reload comes to an app that is no cluster")
+			}
+		} else {
+			h.until("the workers are told to open their logs", hang, said)
+		}
 		h.fails("no JSON", "send", "talk", "{")
 		h.must("stop", "talk")
 		if st := h.instances("talk")[0]; st.Exit == nil || st.Exit.Code != 7 {
 			t.Errorf("it ended with %v, want the code it chose at \"shutdown\"", st.Exit)
 		}
 	}
+}
+
+// TestRenameRefused: an app that names itself as it may not keeps its name, and serves on.
+func TestRenameRefused(t *testing.T) {
+	needNode(t)
+	h := newHome(t)
+	h.write("names.js", `process.on('message', (name) => process.send({ type: 'axm:option:configuration', data: { name } }, () => console.log('asked for', name)))`, 0o644)
+	h.must("start", "names.js", "-i", "2")
+	h.must("start", progBin, "--name", "taken", "--", "sleep")
+	h.must("start", progBin, "--name", "needs", "--depends-on", "taken", "--", "sleep")
+	log := func() string {
+		text, err := os.ReadFile(filepath.Join(h.dir, "daemon.log"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	for name, why := range map[string]string{
+		"taken": "another app has that name", "all": `the name \"all\" means every process`, strings.Repeat("n", 300): "name",
+	} {
+		h.must("send", "0", strconv.Quote(name))
+		h.until("it is refused", hang, func() bool {
+			for line := range strings.Lines(log()) {
+				if strings.Contains(line, "cannot rename itself") && strings.Contains(line, name) && strings.Contains(line, why) {
+					return true
+				}
+			}
+			return false
+		})
+	}
+	h.must("start", progBin, "--name", "follows", "--depends-on", "names", "--", "sleep")
+	h.must("send", "0", `"free"`)
+	h.until("the name by which it is awaited is kept", hang, func() bool { return strings.Contains(log(), "depends on it by its name: follows") })
+	if n := len(h.instances("names")); n != 2 {
+		t.Errorf("%d processes have the name that they had", n)
+	}
+	h.must("delete", "follows")
+	h.must("send", "1", `"free"`)
+	h.until("it has another name", hang, func() bool { return len(h.instances("free")) == 2 && len(h.instances("names")) == 0 })
 }
 
 // listen returns the messages of the bus from now on.

@@ -45,7 +45,7 @@ func TestOtherRuntimes(t *testing.T) {
 			h.env = append(h.env, "PATH="+install.Program(t, name)+":"+os.Getenv("PATH"))
 			port := freePort(t)
 			h.write(c.file, c.code, 0o644)
-			h.must(append([]string{"start", c.file, "-i", "2", "--name", "web", "--env", "PORT=" + port}, c.args...)...)
+			h.must(append([]string{"start", c.file, "--listen-timeout", "60s", "-i", "2", "--name", "web", "--env", "PORT=" + port}, c.args...)...)
 			h.until("both serve", hang, func() bool { return len(h.servers8(port)) == 2 })
 			tr := startTraffic(port)
 			for range 2 {

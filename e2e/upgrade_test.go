@@ -95,7 +95,7 @@ func TestUpgrade(t *testing.T) {
 	next, earlier := h.next(), h.built(earlierVersion)
 	ports := h.servers()
 	ports["cluster"] = freePort(t)
-	h.must("start", script(t, "http.js"), "-i", "2", "--name", "cluster", "--env", "PORT="+ports["cluster"])
+	h.must("start", script(t, "http.js"), "--listen-timeout", "60s", "-i", "2", "--name", "cluster", "--env", "PORT="+ports["cluster"])
 	h.until("the cluster answers", hang, func() bool { return get(t.Context(), ports["cluster"]) == nil })
 	h.must("start", progBin, "--name", "printer", "--", "printer", "0", "2000")
 	names := []string{"node", "go", "python", "cluster", "printer"}

@@ -88,8 +88,12 @@ func restartFields() []Field {
 			put: func(s *app.Spec, v any) { s.Policy.MaxRestarts = v.(int) }},
 		{Name: "restart_delay", Type: Duration, Default: "0: the delay grows with each restart in a row", Spec: "policy.restart_delay", Doc: "Milliseconds, or a time like 1s, before each restart.",
 			put: func(s *app.Spec, v any) { s.Policy.RestartDelay = v.(time.Duration) }},
-		{Name: "exp_backoff_restart_delay", Aliases: []string{"backoff_first"}, Type: Duration, Default: "100", Spec: "policy.backoff_first", Doc: "Milliseconds, or a time like 1s: the first delay of those that grow.",
-			put: func(s *app.Spec, v any) { s.Policy.BackoffFirst = v.(time.Duration) }},
+		{Name: "exp_backoff_restart_delay", Aliases: []string{"backoff_first"}, Type: Duration, Default: "100", Spec: "policy.backoff_first", Doc: "Milliseconds, or a time like 1s: the first delay of those that grow; it counts instead of restart_delay.",
+			put: func(s *app.Spec, v any) {
+				if s.Policy.BackoffFirst = v.(time.Duration); s.Policy.BackoffFirst > 0 {
+					s.Policy.RestartDelay = 0
+				}
+			}},
 		{Name: "backoff_max", Type: Duration, Default: "15000", Spec: "policy.backoff_max", Doc: "Milliseconds, or a time like 15s: the longest delay of those that grow.",
 			put: func(s *app.Spec, v any) { s.Policy.BackoffMax = v.(time.Duration) }},
 		{Name: "stable_after", Type: Duration, Default: "30000", Spec: "policy.stable_after", Doc: "Milliseconds, or a time like 30s: a run this long resets the growing delay.",

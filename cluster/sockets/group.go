@@ -51,7 +51,8 @@ func (g *Group) Held() Held {
 
 // Adopt makes the group again from what was held. fds are the descriptors by slot, which
 // the group owns from now on; Single: the same one for every slot. A slot without a descriptor, or with one
-// that listens no more, has left the group since it was described. With none left: [ErrNotOpen].
+// that listens no more, has left the group since it was described. With none left: [ErrNotOpen]. Whether they block is left
+// as it is, for programs share that with us.
 func Adopt(h Held, fds map[int]int) (*Group, error) {
 	g := NewGroup(h.Address, h.Sharing, h.Backlog)
 	g.order = h.Order
@@ -60,9 +61,6 @@ func Adopt(h Held, fds map[int]int) (*Group, error) {
 		if !ok || g.sharing == PerSlot && !listens(fd) {
 			g.order = g.order.leave(slot)
 			continue
-		}
-		if err := setNonblock(fd); err != nil {
-			return nil, fmt.Errorf("cannot adopt %s: %w", h.Address, err)
 		}
 		g.fds[slot] = fd
 	}
@@ -146,6 +144,9 @@ func (g *Group) findBound(fd int) error {
 	return nil
 }
 
+// String is the address as it was asked for.
+func (g *Group) String() string { return g.addr.String() }
+
 // Addr is where the group listens; not valid for a Unix path or before the first Join.
 func (g *Group) Addr() netip.AddrPort { return netip.AddrPortFrom(g.bound.ip, uint16(g.bound.port)) }
 
@@ -212,7 +213,7 @@ func (g *Group) leave(slot int, end func(fd int) error) error {
 	if err != nil {
 		return err
 	}
-	err = g.steerSteadily(slot)
+	err = g.Steady(slot)
 	delete(g.fds, slot)
 	g.order = g.order.leave(slot)
 	if g.sharing == Single && len(g.fds) > 0 {
@@ -227,9 +228,10 @@ func (g *Group) leave(slot int, end func(fd int) error) error {
 	return errors.Join(err, closeFD(fd), g.Steer(g.live, g.policy))
 }
 
-// steerSteadily prepares for the moment between the leaving of a slot and the next program: of the live slots it takes
-// those whose places stay the same.
-func (g *Group) steerSteadily(leaving int) error {
+// Steady prepares for the moment between the leaving of a slot and the next program: of the live slots it takes
+// those whose places stay the same. A processor may still be about to carry the earlier program out: call Settle
+// before Leave to have those too go where somebody serves.
+func (g *Group) Steady(leaving int) error {
 	if len(g.order) == 0 {
 		return nil
 	}

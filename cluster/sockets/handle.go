@@ -18,7 +18,7 @@ func File(fd int, name string) (*os.File, error) {
 // Dup returns a duplicate of a descriptor, close-on-exec.
 func Dup(fd int) (int, error) { return dup(fd) }
 
-// Descriptor makes a plain non-blocking descriptor of a File, which it closes.
+// Descriptor makes a plain descriptor of a File, which it closes.
 func Descriptor(f *os.File) (int, error) {
 	defer f.Close()
 	raw, err := f.SyscallConn()

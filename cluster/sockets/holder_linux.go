@@ -74,7 +74,7 @@ func find(entries []entry) map[uint64]place {
 	if err != nil {
 		return nil // the pattern is right
 	}
-	for _, dir := range dirs {
+	for _, dir := range keepersLast(dirs) {
 		if len(missing) == 0 {
 			break
 		}
@@ -96,6 +96,16 @@ func find(entries []entry) map[uint64]place {
 		}
 	}
 	return places
+}
+
+// keepersLast is the order to look in: daemon and master have copies of sockets that are their apps'.
+func keepersLast(dirs []string) []string {
+	isKeeper := func(dir string) bool {
+		pid, err := strconv.Atoi(strings.Split(dir, "/")[2])
+		return err == nil && (pid == os.Getpid() || pid == os.Getppid())
+	}
+	keepers := slices.DeleteFunc(slices.Clone(dirs), func(dir string) bool { return !isKeeper(dir) })
+	return append(slices.DeleteFunc(dirs, isKeeper), keepers...)
 }
 
 func socketInode(link string) (uint64, bool) {

@@ -49,3 +49,10 @@ func listens(fd int) bool {
 	on, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
 	return err == nil && on != 0
 }
+
+// Settle returns when no processor is carrying out a steer program that was replaced before (membarrier(2): it waits for the
+// readers of what is guarded by RCU). It takes some ten milliseconds, and without the right to it none.
+func Settle() {
+	const global = 1                                          // MEMBARRIER_CMD_GLOBAL
+	_, _, _ = unix.Syscall(unix.SYS_MEMBARRIER, global, 0, 0) //nolint:errcheck // without it a connection waits a moment, at worst
+}

@@ -28,6 +28,9 @@ const (
 func roleOf(name string, args []string) (role, []string) {
 	switch strings.TrimSuffix(filepath.Base(name), ".exe") {
 	case "pm2":
+		if len(args) == 1 && args[0] == "-V" {
+			args = []string{"--version"}
+		}
 		return asPM2, args
 	case "pm2-runtime", "pm2-docker":
 		return asPM2, append([]string{"runtime"}, args...)
@@ -78,11 +81,27 @@ func (c *cli) linkFiles(home string) {
 	if err := errors.Join(os.MkdirAll(filepath.Join(home, "modules"), 0o700), os.WriteFile(files.Touch, nil, 0o600)); err != nil {
 		c.warn("cannot make the files of pm2: %s", err)
 	}
+	if err := makeConf(files.Conf); err != nil {
+		c.warn("cannot make %s: %s", files.Conf, err)
+	}
 	for path, target := range links {
 		if err := os.Symlink(target, path); err != nil && !errors.Is(err, fs.ErrExist) {
 			c.warn("cannot make %s: %s", path, err)
 		}
 	}
+}
+
+// makeConf writes an empty file of settings where there is none.
+func makeConf(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString("{}")
+	return errors.Join(err, f.Close())
 }
 
 // defaults are those of new apps: gpm's, or when called as pm2 its own, as its variables change them.

@@ -70,6 +70,9 @@ func (p *progress) take(item app.Progress) {
 		}
 	case item.Status != nil && item.Status.State == app.Online && item.Status.Reason != "":
 		p.c.say("%s✓ %s", name, item.Status.Reason)
+		if item.Started && p.c.role == asPM2 {
+			p.fresh.add(item.Status.Name)
+		}
 	case item.Status != nil && item.Started && p.c.role == asPM2:
 		p.fresh.add(item.Status.Name) // told at the end
 	case item.Status != nil:
@@ -94,6 +97,6 @@ func (p *progress) clear() {
 }
 
 // shownLines is how much of the output of a failed process is shown; gpm why has all that was kept.
-const shownLines = 15
+const shownLines = 30
 
 func lastOf(lines []string, n int) []string { return lines[max(0, len(lines)-n):] }

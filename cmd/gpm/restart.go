@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -56,7 +58,31 @@ func (c *cli) restartOr(cmd *cobra.Command, args []string, o restartOptions, act
 		c.remark("Use --update-env to update environment variables")
 	}
 	req.Action = action
+	if c.role == asPM2 {
+		if err := c.toggleWatch(cmd.Context(), req); err != nil {
+			return err
+		}
+	}
 	return c.act(cmd.Context(), req)
+}
+
+// toggleWatch has --watch end the watching of what is watched already, as pm2 does.
+func (c *cli) toggleWatch(ctx context.Context, req app.ActionRequest) error {
+	if !req.Set["watch"] || !slices.Equal(req.Spec.Watch, []string{"."}) {
+		return nil
+	}
+	client, err := c.connect(ctx)
+	if err != nil {
+		return err
+	}
+	found, err := client.BriefDetails(ctx, req.Selectors...)
+	if err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(found, func(d app.Detail) bool { return !d.Watching }) {
+		req.Spec.Watch = nil
+	}
+	return nil
 }
 
 // restartRequest makes a request of a command line; see startRequest for dash.

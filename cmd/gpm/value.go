@@ -110,6 +110,20 @@ func duration(field func(*app.Spec) *time.Duration) setter {
 	}
 }
 
+// seconds is duration for the one option of pm2 whose plain numbers are no milliseconds.
+func seconds(field func(*app.Spec) *time.Duration) setter {
+	read := duration(field)
+	return func(s *app.Spec, value string) error {
+		if _, err := strconv.ParseFloat(value, 64); err == nil {
+			value += "s"
+		}
+		if err := read(s, value); err != nil {
+			return errors.New("neither seconds nor a time like 400ms")
+		}
+		return nil
+	}
+}
+
 // withDays reads what Go takes for a duration ("1.5s", "2h30m"), and a number of days ("7d").
 func withDays(s string) (time.Duration, error) {
 	days, ok := strings.CutSuffix(s, "d")
