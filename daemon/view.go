@@ -45,6 +45,8 @@ func (a *application) complete(st app.Status) app.Status {
 	st.Healthy = st.State == app.Online && a.well.is(st.ID, st.Seq)
 	if about := a.about.Load(); about != nil {
 		st.Version, st.User = about.version, about.user
+	} else {
+		st.User = launch.UserOf(spec)
 	}
 	return st
 }

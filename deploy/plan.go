@@ -13,7 +13,7 @@ import (
 // Verb is what to do with a target.
 type Verb string
 
-// The verbs. Update is the default, exec is also called run.
+// The verbs. Update is the default; run is exec, curr and prev are short.
 const (
 	Setup    Verb = "setup"    // make the directories, clone
 	Update   Verb = "update"   // to the target's ref
@@ -43,8 +43,8 @@ func ParseCommand(words []string) (Command, error) {
 		c.Verb = Verb(words[0])
 		c.Arg = strings.Join(words[1:], " ")
 	}
-	if c.Verb == "run" {
-		c.Verb = Exec
+	if full, ok := map[Verb]Verb{"run": Exec, "curr": Current, "prev": Previous}[c.Verb]; ok {
+		c.Verb = full
 	}
 	switch c.Verb {
 	case Setup, Update, Current, Previous, List:
@@ -64,7 +64,7 @@ func ParseCommand(words []string) (Command, error) {
 		}
 	default:
 		return c, app.Errorf(app.CodeInvalid, "cannot deploy: unknown command %q", c.Verb).
-			WithHint("setup, update, revert, ref, current, previous, list or exec")
+			WithHint("setup, update, revert, ref, current, previous, list, exec or config")
 	}
 	return c, nil
 }

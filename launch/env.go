@@ -123,6 +123,7 @@ func identityVars(spec app.Spec, inst Instance, cmd command) map[string]string {
 		"pm_out_log_path": out,
 		"pm_err_log_path": err,
 		"PM2_HOME":        inst.Home,
+		"PM2_USAGE":       "CLI", // by which some look whether pm2 runs them
 		"GPM_HOME":        inst.Home,
 		"PWD":             spec.Cwd,
 		Marker:            fmt.Sprintf("%s:%d:%d", inst.HomeHash, inst.ID, inst.Seq),

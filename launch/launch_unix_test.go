@@ -33,7 +33,7 @@ func TestEnvironment(t *testing.T) {
 	want := map[string]string{
 		"PATH": filepath.Join(root, "bin"), "LANG": "C", "EMPTY": "", "PORT": "3002", "PWD": root,
 		"pm_id": "7", "NODE_APP_INSTANCE": "2", "name": "web", "namespace": "shop", "exec_mode": "cluster_mode", "instances": "4",
-		"PM2_HOME": "/home/me/.gpm", "GPM_HOME": "/home/me/.gpm", "pm_exec_path": filepath.Join(root, "app.js"), "pm_cwd": root,
+		"PM2_HOME": "/home/me/.gpm", "PM2_USAGE": "CLI", "GPM_HOME": "/home/me/.gpm", "pm_exec_path": filepath.Join(root, "app.js"), "pm_cwd": root,
 		"pm_out_log_path": logs + "web-out-7.log", "pm_err_log_path": logs + "web-error-7.log", "GPM_INSTANCE": "abc:7:3",
 	}
 	if got := envOf(plan); !reflect.DeepEqual(got, want) {

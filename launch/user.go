@@ -27,6 +27,14 @@ func Owner(spec app.Spec) (uid, gid int, ok bool) {
 	return int(who.credential.UID), int(who.credential.GID), true
 }
 
+// UserOf names who an app will run as.
+func UserOf(spec app.Spec) string {
+	if spec.User != "" {
+		return spec.User
+	}
+	return ourselves().name
+}
+
 // ourselves is the user of this process.
 func ourselves() identity {
 	u, err := user.Current()

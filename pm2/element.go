@@ -88,8 +88,8 @@ func environment(p Process, v View) *Object {
 func identity(o *Object, p Process, env *Object) {
 	o.Set("name", p.Name)
 	o.Set("namespace", orElse(p.Namespace, "default"))
-	if len(p.Spec.Args) > 0 {
-		o.Set("args", p.Spec.Args)
+	if _, _, args := executed(p); len(args) > 0 {
+		o.Set("args", args)
 	}
 	o.Set("node_args", list(p.Spec.InterpreterArgs))
 	o.Set("filter_env", list(p.Spec.FilterEnv))
@@ -156,8 +156,9 @@ func execution(o *Object, p Process) {
 	}
 	o.Set("instances", max(1, s.Instances))
 	o.Set("exec_mode", orElse(string(p.Mode), "fork")+"_mode")
-	o.Set("exec_interpreter", interpreter(p))
-	o.Set("pm_exec_path", s.Script)
+	path, by, _ := executed(p)
+	o.Set("exec_interpreter", by)
+	o.Set("pm_exec_path", path)
 	o.Set("pm_cwd", s.Cwd)
 	o.Set("pm_out_log_path", p.OutLog)
 	o.Set("pm_err_log_path", p.ErrLog)
@@ -212,6 +213,19 @@ func condition(o *Object, p Process, v View) {
 	o.Set("axm_monitor", monitored(p))
 	o.Set("axm_options", orEmpty(p.Options))
 	o.Set("axm_dynamic", map[string]any{})
+}
+
+// executed is what runs as pm2 says it: a line for the shell is the shell's argument, and a program on PATH has a whole path. A
+// pm2 that reads the dump starts the same then.
+func executed(p Process) (path, by string, args []string) {
+	path = p.Spec.Script
+	switch {
+	case p.Program == path && !filepath.IsAbs(path) && len(p.Argv) > 2 && p.Argv[1] == "-c":
+		return p.Argv[0], "none", p.Argv[1:]
+	case !filepath.IsAbs(path) && filepath.IsAbs(p.Program):
+		path = p.Program
+	}
+	return path, interpreter(p), p.Spec.Args
 }
 
 func interpreter(p Process) string {

@@ -3,6 +3,7 @@ package pm2
 import (
 	"encoding/json"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -60,6 +61,30 @@ func TestElement(t *testing.T) {
 	inner := env["env"].(map[string]any)
 	if inner["PORT"] != "80" || inner["status"] != "mine" || len(inner["unique_id"].(string)) != 36 {
 		t.Errorf("env is %v", inner)
+	}
+}
+
+// TestExecuted says what runs so that pm2 would run the same.
+func TestExecuted(t *testing.T) {
+	for _, c := range []struct {
+		script, program string
+		argv, args      []string
+		path, by        string
+		shown           []string
+	}{
+		{"echo a && b", "echo a && b", []string{"/bin/bash", "-c", "echo a && b"}, nil, "/bin/bash", "none", []string{"-c", "echo a && b"}},
+		{"npm", "/usr/bin/npm", []string{"/usr/bin/npm", "start"}, []string{"start"}, "/usr/bin/npm", "none", []string{"start"}},
+		{"/srv/a.js", "/srv/a.js", []string{"/usr/bin/node", "/srv/a.js"}, nil, "/srv/a.js", "node", nil},
+	} {
+		p := Process{}
+		p.Spec = app.Spec{Script: c.script, Args: c.args}
+		p.Program, p.Argv = c.program, c.argv
+		if p.Spec.Interpreter = "none"; c.by == "node" {
+			p.Spec.Interpreter = "node"
+		}
+		if path, by, args := executed(p); path != c.path || by != c.by || !slices.Equal(args, c.shown) {
+			t.Errorf("%q is %q by %q with %q, want %q by %q with %q", c.script, path, by, args, c.path, c.by, c.shown)
+		}
 	}
 }
 

@@ -18,7 +18,7 @@ import (
 func newDeployCommand(c *cli) *cobra.Command {
 	var force bool
 	cmd := &cobra.Command{
-		Use:   "deploy [file] <environment> [setup|update|revert [n]|current|previous|list|ref <ref>|exec \"<command>\"]",
+		Use:   "deploy [file] <environment> [setup|update|revert [n]|current|previous|list|ref <ref>|exec \"<command>\"|config [key]]",
 		Short: "Put a repository onto servers, as the deploy section of a file says",
 		Example: `  gpm deploy production setup
   gpm deploy production
@@ -50,6 +50,13 @@ func deployFunc(c *cli, cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
+	if len(words) > 0 && words[0] == "config" {
+		section, _ := file.Deploy[target.Name].(map[string]any) // deployTarget saw to it
+		return c.printDeployConfig(section, words[1:])
+	}
+	if target.PostDeploy == "" { // pm2's
+		target.PostDeploy = c.command(fmt.Sprintf("gpm startOrRestart %s --env %s", filepath.Base(path), target.Name))
+	}
 	command, err := deploy.ParseCommand(words)
 	if err != nil {
 		return err
@@ -70,6 +77,31 @@ func deployFunc(c *cli, cmd *cobra.Command, args []string) error {
 		}
 	}}
 	return runner.Run(cmd.Context(), steps)
+}
+
+// printDeployConfig prints what a file says of an environment, or one value of it.
+func (c *cli) printDeployConfig(section map[string]any, keys []string) error {
+	shown := maps.Clone(section)
+	if env, ok := shown["env"].(map[string]any); ok {
+		env = maps.Clone(env)
+		for name, value := range env {
+			env[name] = maskValue(name, fmt.Sprint(value))
+		}
+		shown["env"] = env
+	}
+	if len(keys) == 0 {
+		return c.printJSON(shown)
+	}
+	value, ok := shown[keys[0]]
+	if !ok {
+		return app.Errorf(app.CodeNotFound, "cannot find %q in this environment", keys[0]).
+			WithHint("it has %s", strings.Join(slices.Sorted(maps.Keys(shown)), ", "))
+	}
+	if text, ok := value.(string); ok {
+		_, err := fmt.Fprintln(c.out, text)
+		return err
+	}
+	return c.printJSON(value)
 }
 
 // deployFile is the file of the working directory that deploy reads.
@@ -103,8 +135,5 @@ func deployTarget(section map[string]any, path string, args []string) (deploy.Ta
 			WithHint("%s", environments(section))
 	}
 	target, err := deploy.ParseTarget(args[0], raw)
-	if target.PostDeploy == "" { // pm2's
-		target.PostDeploy = fmt.Sprintf("gpm startOrRestart %s --env %s", filepath.Base(path), args[0])
-	}
 	return target, args[1:], err
 }

@@ -70,6 +70,9 @@ func (p *progress) take(item app.Progress) {
 		}
 	case item.Status != nil && item.Status.State == app.Online && item.Status.Reason != "":
 		p.c.say("%s✓ %s", name, item.Status.Reason)
+		if item.Started && p.c.role == asPM2 {
+			p.fresh.add(item.Status.Name)
+		}
 	case item.Status != nil && item.Started && p.c.role == asPM2:
 		p.fresh.add(item.Status.Name) // told at the end
 	case item.Status != nil:
