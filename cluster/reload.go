@@ -170,8 +170,21 @@ func (g *Group) successor(m *Member, old app.Status) *face {
 	return g.newFace(m, hidden, app.Status{
 		ID: m.ID, App: old.App, Name: old.Name, Namespace: old.Namespace, Slot: m.Slot, Mode: old.Mode,
 		State: app.Stopped, Goal: app.Down, Created: old.Created, Since: time.Now(),
-		Restarts: old.Restarts + 1, Seq: old.Seq + stride, Exit: old.Exit,
+		Restarts: old.Restarts + 1, Seq: g.lastSeq(m, old.Seq) + stride, Exit: old.Exit,
 	}, policy, nil)
+}
+
+// lastSeq is the highest number of the instance's processes, of which an earlier daemon's reload may have left some that
+// are still ending.
+func (g *Group) lastSeq(m *Member, seq uint64) uint64 {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for ref := range g.faces {
+		if ref.ID == m.ID {
+			seq = max(seq, ref.Seq)
+		}
+	}
+	return seq
 }
 
 // prove starts a replacement and returns once it can take over. A canary must also live on for a while.

@@ -113,7 +113,7 @@ func whyFork(fresh []instance, req app.StartRequest) string {
 			continue
 		}
 		if _, why := launch.Unwrap(spec); why != nil {
-			return fmt.Sprintf("; they share no port, for %s", why)
+			return fmt.Sprintf("; they share no port, for %s. To share one, start the script that listens, or give its address with --listen tcp://:3000", why)
 		}
 	}
 	return ""

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -170,5 +171,41 @@ func (h *home) checkTaken(all []lost) {
 	}
 	if unknown > 5 {
 		t.Errorf("%d requests were lost before a worker had them", unknown)
+	}
+}
+
+// TestReloadAfterAnUnfinishedOne: the daemon dies in a reload whose new process hangs and does not heed its end. The next
+// reload does not wait for that one.
+func TestReloadAfterAnUnfinishedOne(t *testing.T) {
+	needNode(t)
+	h := newHome(t)
+	port := freePort(t)
+	h.write("web.js", `
+const fs = require('fs')
+fs.appendFileSync('begun', '.')
+if (fs.existsSync('stuck')) { process.on('SIGINT', () => {}); setInterval(() => {}, 1000) }
+else require('http').createServer((req, res) => res.end(String(process.pid))).listen(Number(process.env.PORT))`, 0o644)
+	h.must("start", "web.js", "-i", "1", "--env", "PORT="+port, "--listen-timeout", "1m", "--kill-timeout", "4s")
+	h.until("it serves", hang, func() bool { return len(h.servers8(port)) == 1 })
+	before := h.status("web").PID
+	h.write("stuck", "", 0o644)
+	first := h.command("reload", "web")
+	if err := first.Start(); err != nil {
+		t.Fatal(err)
+	}
+	h.until("the new process hangs", hang, func() bool {
+		begun, err := os.ReadFile(filepath.Join(h.cwd, "begun"))
+		return err == nil && len(begun) == 2
+	})
+	kill(t, h.daemon().PID)
+	if first.Wait() == nil {
+		t.Error("the reload that was cut short has succeeded")
+	}
+	if err := os.Remove(filepath.Join(h.cwd, "stuck")); err != nil {
+		t.Fatal(err)
+	}
+	h.must("reload", "web")
+	if after := h.status("web").PID; after == before {
+		t.Errorf("the process is still %d", after)
 	}
 }

@@ -102,6 +102,9 @@ func TestOddWorkers(t *testing.T) {
 	for file, words := range map[string]string{"opens-again": "ten times", "reserved-port": "EADDRNOTAVAIL"} {
 		h.until(file, hang, func() bool { return strings.Contains(h.must("logs", file, "--nostream", "--raw", "--out"), words) })
 	}
+	h.until("it is told that it does not listen", hang, func() bool {
+		return strings.Contains(h.must("why", "never-takes-its-socket"), "has asked for *:0, but does not listen there")
+	})
 	h.must("reload", "does-not-listen")
 	h.must("stop", "all")
 }

@@ -121,7 +121,7 @@ func TestListenManyAddresses(t *testing.T) {
 			t.Errorf("%d is %s", st.ID, st.State)
 		}
 	}
-	h.fails("in use", "start", progBin, "--name", "other", "--listen", "tcp://127.0.0.1:"+port, "--", "http")
+	h.fails("("+progBin+" http)", "start", progBin, "--name", "other", "--listen", "tcp://127.0.0.1:"+port, "--", "http")
 	h.fails("in use", "start", progBin, "--name", "third", "--listen", "udp://127.0.0.1:"+udp, "--", "http")
 	h.must("delete", "all")
 	if _, err := os.Stat(path); err == nil {

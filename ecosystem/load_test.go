@@ -170,6 +170,7 @@ func TestFields(t *testing.T) {
 		{`health: {tcp: 3000, interval: '2s', startPeriod: '1m', retries: 5}`, func(a ecosystem.AppEntry) any { return a.Spec.Health }, app.Health{TCP: "3000", Interval: 2 * time.Second, StartPeriod: time.Minute, Retries: 5}, "health.tcp"},
 		{`health: {exec: ['sh', '-c', 'x']}`, func(a ecosystem.AppEntry) any { return a.Spec.Health.Exec }, []string{"sh", "-c", "x"}, "health.exec"},
 		{`schedule: '0 4 * * *', timezone: 'Europe/Berlin'`, func(a ecosystem.AppEntry) any { return a.Spec.Schedule.Cron + a.Spec.Timezone }, "0 4 * * *Europe/Berlin", "schedule.cron"},
+		{`schedule: '@every 1.5h'`, func(a ecosystem.AppEntry) any { return a.Spec.Schedule.Cron }, "@every 1.5h", "schedule.cron"},
 		{`schedule: {cron: '@daily', overlap: 'queue', missed: 'once', limit: '5m'}`, func(a ecosystem.AppEntry) any { return a.Spec.Schedule }, app.Schedule{Cron: "@daily", Overlap: "queue", Missed: "once", Limit: 5 * time.Minute}, "schedule.overlap"},
 		{`limits: {memory: '512M', cpu: '150%', pids: 20, io: '1M'}`, func(a ecosystem.AppEntry) any { return a.Spec.Limits }, app.Limits{Memory: 512 << 20, CPU: 1.5, PIDs: 20, IO: 1 << 20}, "limits.cpu"},
 		{`hooks: {exit: 'echo x', errored: ['https://x.example/y', {url: 'http://z.example', retries: 3, timeout: '2s'}]}`, func(a ecosystem.AppEntry) any { return a.Spec.Hooks }, []app.Hook{

@@ -22,7 +22,7 @@ const (
 	LogType                 // string: raw or json
 	Compress                // string: gzip, zstd or none
 	Driver                  // string: journald, syslog or stdout
-	Cron                    // string: five or six fields
+	Cron                    // string: five or six fields, or a word
 	Signal                  // string: SIGTERM, TERM
 	BoolOrText              // bool or string
 	BoolOrWords             // bool or []string; filter_env keeps a single name a string
@@ -94,7 +94,7 @@ var wanted = [...]string{
 	LogType:     "raw or json",
 	Compress:    "gzip, zstd or none",
 	Driver:      "journald, syslog or stdout",
-	Cron:        "a cron pattern of five or six fields",
+	Cron:        "a cron pattern of five or six fields, or a word such as @daily or @every 5m",
 	Signal:      "the name of a signal like SIGTERM",
 	BoolOrText:  "true, false or a string",
 	BoolOrWords: "true, false, a string or a list of strings",

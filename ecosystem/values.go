@@ -227,10 +227,11 @@ func asCron(n *node, _ int) (any, bool) {
 		return "0", true
 	}
 	fields := strings.Fields(n.text)
-	ok := n.kind == text && (len(fields) == 5 || len(fields) == 6 || n.text == "0" || strings.HasPrefix(n.text, "@") && len(fields) == 1)
+	named := strings.HasPrefix(n.text, "@") && len(fields) == 1 || len(fields) == 2 && fields[0] == "@every"
+	ok := n.kind == text && (len(fields) == 5 || len(fields) == 6 || n.text == "0" || named)
 	for _, f := range fields {
 		ok = ok && strings.IndexFunc(f, func(r rune) bool {
-			return !strings.ContainsRune("*/,-?#@", r) && !('0' <= r && r <= '9') && !('a' <= r && r <= 'z') && !('A' <= r && r <= 'Z')
+			return !strings.ContainsRune("*/,-?#@.", r) && !('0' <= r && r <= '9') && !('a' <= r && r <= 'z') && !('A' <= r && r <= 'Z')
 		}) < 0
 	}
 	return strings.TrimSpace(n.text), ok

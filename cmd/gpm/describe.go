@@ -136,7 +136,7 @@ func describeRows(d app.Detail, now time.Time) [][2]string {
 		{"script id", fmt.Sprint(d.ID)}, {"pid", fmt.Sprint(d.PID)}, {"exec cwd", orNA(s.Cwd)}, {"exec mode", string(d.Mode) + "_mode"},
 		{"node.js version", orNA(nodeVersion(d))}, {"user", d.User}, {"autoscale", autoscaleRow(s)}, {"node env", orNA(s.Env["NODE_ENV"])}, {"watch & reload", tick(d.Watching)}, {"autorestart", tick(!p.NoAutorestart)},
 		{"stop", fmt.Sprintf("%s, SIGKILL after %s", p.KillSignal, span(p.KillTimeout))},
-		{"health check", healthWords(d)}, {"limits", limitWords(s)}, {"pressure", pressureWords(d.Pressure)}, {"depends on", dependencyWords(s)}, {"schedule", scheduleWords(s)},
+		{"health check", healthWords(d)}, {"limits", limitWords(s)}, {"pressure", pressureWords(d.Pressure)}, {"depends on", dependencyWords(s)}, {"schedule", scheduleWords(s)}, {"cron restart", cronWords(s)},
 		{"unstable restarts", fmt.Sprint(d.Unstable)}, {"created at", d.Created.UTC().Format("2006-01-02T15:04:05.000Z")},
 	}
 	return slices.DeleteFunc(rows, func(r [2]string) bool { return r[1] == "" })

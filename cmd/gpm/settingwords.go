@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"gpm/app"
@@ -43,6 +45,15 @@ func limitWords(s app.Spec) string {
 	if s.Limits.IO > 0 {
 		words = append(words, size(s.Limits.IO)+"/s of disk")
 	}
+	for _, name := range slices.Sorted(maps.Keys(s.Rlimits)) {
+		words = append(words, name+" "+s.Rlimits[name])
+	}
+	if s.Nice != nil {
+		words = append(words, fmt.Sprintf("nice %d", *s.Nice))
+	}
+	if s.OOMScoreAdj != nil {
+		words = append(words, fmt.Sprintf("oom_score_adj %d", *s.OOMScoreAdj))
+	}
 	return strings.Join(words, ", ")
 }
 
@@ -63,8 +74,27 @@ func dependencyWords(s app.Spec) string {
 }
 
 func scheduleWords(s app.Spec) string {
-	if s.Schedule.Cron == "" {
+	j := s.Schedule
+	if j.Cron == "" {
 		return ""
 	}
-	return strings.TrimSpace(s.Schedule.Cron + " " + s.Timezone)
+	words := strings.TrimSpace(j.Cron + " " + s.Timezone)
+	if j.Overlap != "" {
+		words += ", overlap " + string(j.Overlap)
+	}
+	if j.Missed != "" {
+		words += ", missed " + string(j.Missed)
+	}
+	if j.Limit > 0 {
+		words += ", at most " + span(j.Limit)
+	}
+	return words
+}
+
+// cronWords says when an app is restarted.
+func cronWords(s app.Spec) string {
+	if s.CronRestart == "" || s.CronRestart == "0" {
+		return ""
+	}
+	return strings.TrimSpace(s.CronRestart + " " + s.Timezone)
 }
