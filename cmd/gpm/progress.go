@@ -53,7 +53,7 @@ func (p *progress) take(item app.Progress) {
 		p.c.applying(t.Action, t.App, t.IDs)
 	}
 	if item.Note != "" {
-		p.c.say("%s", item.Note)
+		p.c.note(item.Note)
 	}
 	name := ""
 	if item.Status != nil {

@@ -64,6 +64,15 @@ func (c *cli) remark(format string, args ...any) {
 	c.say(format, args...)
 }
 
+// note says what a request begins with. pm2 warns, on stdout, of apps that are new.
+func (c *cli) note(text string) {
+	if c.role == asPM2 && strings.HasPrefix(text, "Applications ") && !c.silent {
+		fmt.Fprintln(c.out, c.paint().paint(yellow, c.prefix()+"[WARN]")+" "+text)
+		return
+	}
+	c.say("%s", text)
+}
+
 // launched are the new apps of a start, in the order in which they came up, with the number of their instances.
 type launched struct {
 	names  []string
