@@ -262,7 +262,7 @@ function addPause(kinds, name, ms) {
 // delayFigures takes off what a loop on time shows: the step.
 function delayFigures({ delay, step }) {
   const late = (ns) => Math.max(0, Math.round(ns - step * 1e6)) || 0;
-  return { p50: late(delay.percentile(50)), p99: late(delay.percentile(99)), max: late(delay.max) };
+  return { p50: late(delay.percentile(50)), p95: late(delay.percentile(95)), p99: late(delay.percentile(99)), max: late(delay.max) };
 }
 
 // listModules sends the files the app runs: what require loaded, and every

@@ -168,7 +168,7 @@ setInterval(() => {
 		if g := s.GC[Scavenge]; g.Count == 0 || g.Total < g.Max || g.Max <= 0 || g.Total > patience {
 			t.Errorf("garbage collection: %+v", s.GC)
 		}
-		if l := s.Loop; l.P50 > l.P99 || l.P99 > l.Max || l.Max < 30*time.Millisecond || l.Utilization < 0.3 || l.Utilization > 1 {
+		if l := s.Loop; l.P50 > l.P95 || l.P95 > l.P99 || l.P99 > l.Max || l.Max < 30*time.Millisecond || l.Utilization < 0.3 || l.Utilization > 1 {
 			t.Errorf("loop: %+v", l)
 		}
 		if s.Period < 250*time.Millisecond || s.Handles < 1 {

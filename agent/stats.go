@@ -57,6 +57,7 @@ type Pause struct {
 // every 20.
 type Loop struct {
 	P50         time.Duration `json:"p50"`
+	P95         time.Duration `json:"p95"`
 	P99         time.Duration `json:"p99"`
 	Max         time.Duration `json:"max"`
 	Utilization float64       `json:"utilization"` // 0 to 1

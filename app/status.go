@@ -78,6 +78,7 @@ type NodeUsage struct {
 	MarkSweeps   int     `json:"mark_sweeps"`
 	MarkSweepMS  float64 `json:"mark_sweep_ms"`
 	LoopP50      float64 `json:"loop_p50"`
+	LoopP95      float64 `json:"loop_p95"`
 	LoopP99      float64 `json:"loop_p99"`
 	LoopMax      float64 `json:"loop_max"`
 	Utilization  float64 `json:"utilization"` // of the event loop, 0 to 1

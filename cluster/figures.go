@@ -117,7 +117,7 @@ func nodeUsage(s agent.Stats) app.NodeUsage {
 		Version: s.Node, HeapUsed: s.Memory.HeapUsed, HeapTotal: s.Memory.HeapTotal, HeapLimit: s.HeapLimit,
 		External: s.Memory.External, ArrayBuffers: s.Memory.ArrayBuffers,
 		NewSpace: s.NewSpace.Used, OldSpace: s.OldSpace.Used,
-		LoopP50: ms(s.Loop.P50), LoopP99: ms(s.Loop.P99), LoopMax: ms(s.Loop.Max), Utilization: s.Loop.Utilization,
+		LoopP50: ms(s.Loop.P50), LoopP95: ms(s.Loop.P95), LoopP99: ms(s.Loop.P99), LoopMax: ms(s.Loop.Max), Utilization: s.Loop.Utilization,
 		Handles: s.Handles, Requests: s.Requests,
 	}
 	for kind, p := range s.GC {

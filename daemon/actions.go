@@ -78,7 +78,7 @@ func (d *Daemon) actOn(ctx context.Context, targets []instance, req app.ActionRe
 		}
 	}
 	before := specsOf(targets)
-	if err := d.intend(targets, func(rec *store.App) error { return changeRecord(rec, v.goal, targets, req) }); err != nil {
+	if err := d.intend(targets, func(rec *store.App) error { return changeRecord(rec, v.goal, targets, req, d.cfg.Home) }); err != nil {
 		return err
 	}
 	if req.Spec != nil {

@@ -43,7 +43,12 @@ func (b backend) NotifyKill() { b.tell(pm2.TopicKill, pm2.KillEvent()) }
 // Start implements pm2.Backend.
 func (b backend) Start(ctx context.Context, c pm2.Config) ([]pm2.Process, error) {
 	wanted := wantedOf([]pm2.Config{c})[0]
-	wanted.spec.Instances, wanted.goals = max(1, c.Spec.Instances), nil
+	wanted.spec.Instances = max(1, c.Spec.Instances)
+	if goal := wanted.goals[0]; goal == app.Down { // so is it in a dump that a client brings back
+		wanted.goals = slices.Repeat([]app.Goal{goal}, wanted.spec.Instances)
+	} else {
+		wanted.goals = nil // autostart decides
+	}
 	defaults, missing, err := pm2.Defaults(os.Getenv)
 	if err != nil {
 		return nil, err

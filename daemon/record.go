@@ -10,8 +10,8 @@ import (
 )
 
 // changeRecord applies what a request wants to an app's record: the goals of the targeted instances, and new
-// settings. Goal Gone is final.
-func changeRecord(rec *store.App, goal *app.Goal, targets []instance, req app.ActionRequest) error {
+// settings. Goal Gone is final. An app that gets another name keeps its files, which stand in the home.
+func changeRecord(rec *store.App, goal *app.Goal, targets []instance, req app.ActionRequest, home string) error {
 	if goal != nil {
 		setGoals(rec, *goal, targets)
 	}
@@ -23,6 +23,9 @@ func changeRecord(rec *store.App, goal *app.Goal, targets []instance, req app.Ac
 		set[name] = true
 	}
 	set["env"] = req.UpdateEnv
+	if set["name"] && req.Spec.Name != rec.Spec.Name {
+		rec.Spec = renamed(rec.Spec, req.Spec.Name, home)
+	}
 	rec.Spec = asTask(app.Merge(rec.Spec, *req.Spec, set))
 	return errors.Join(launch.Validate(rec.Spec), checkUpkeep(rec.Spec), checkReady(rec.Spec))
 }

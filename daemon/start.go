@@ -29,7 +29,7 @@ func (d *Daemon) start(ctx context.Context, req app.StartRequest, out emit) erro
 	}
 	again := app.ActionRequest{Action: app.ActionRestart, Spec: &req.Spec, Set: req.Set}
 	old := d.byID(ids)
-	if err := d.intend(old, func(rec *store.App) error { return changeRecord(rec, new(app.Up), old, again) }); err != nil {
+	if err := d.intend(old, func(rec *store.App) error { return changeRecord(rec, new(app.Up), old, again, d.cfg.Home) }); err != nil {
 		return err
 	}
 	d.applyPolicies(ctx, old)

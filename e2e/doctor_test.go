@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -74,7 +75,8 @@ func TestDoctorLooksAtLimits(t *testing.T) {
 	t.Parallel()
 	stranger := nobody(t)
 	h := newHome(t)
-	if err := os.Chmod(filepath.Dir(filepath.Dir(h.dir)), 0o755); err != nil {
+	h.makeHome()
+	if err := errors.Join(os.Chmod(filepath.Dir(filepath.Dir(h.dir)), 0o755), os.Chown(h.dir, int(stranger.Uid), int(stranger.Gid))); err != nil {
 		t.Fatal(err)
 	}
 	h.user, h.cwd = stranger, "/"
@@ -85,6 +87,9 @@ func TestDoctorLooksAtLimits(t *testing.T) {
 	}
 	look("files", "ulimit -n 256").expect(t, "warn", "256 may be open in a process", "LimitNOFILE=")
 	look("files", "ulimit -n 8192").expect(t, "ok", "8192 may be open in a process", "")
+	h.must("ping")
+	look("files", "ulimit -n 256").expect(t, "ok", "may be open in a process", "") // the limit of the daemon is what counts
+	h.must("daemon", "stop")
 	look("processes", "ulimit -u 500").expect(t, "warn", "500 may run at once", "ulimit -u")
 }
 

@@ -147,6 +147,11 @@ func (e *entry) fields() error {
 		if !ok || !inRange(f, v) {
 			return e.wrong(m, "must be %s, not %s", f.wants(), m.value.describe())
 		}
+		if f.Instead != "" {
+			if err := e.warn(m.pos, "%s%s has no effect: %s", e.where, quote(m.key), f.Instead); err != nil {
+				return err
+			}
+		}
 		if f.put != nil {
 			f.put(&e.out.Spec, v)
 		}

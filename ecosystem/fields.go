@@ -22,6 +22,8 @@ type Field struct {
 	OneOf []string // the only words of a Text; nil = any
 	Parts []Field  // what an object may hold in the field's place; their Spec begins with that of an object, as "log_rotate.keep"
 
+	Instead string // what to use for a field that somebody would miss; its use is warned of
+
 	put func(*app.Spec, any) // nil with Spec "" or where assembling an app takes several fields
 }
 
@@ -103,7 +105,7 @@ func restartFields() []Field {
 		{Name: "watch", Type: BoolOrWords, Default: "false", Doc: "Restart when files change: true = those below cwd, or the paths to watch."},
 		{Name: "ignore_watch", Type: Words, Default: "dotfiles and node_modules", Doc: "What watch leaves out."},
 		{Name: "watch_delay", Type: Duration, Default: "0", Doc: "Milliseconds, or a time like 1s, to wait after a change."},
-		{Name: "watch_options", Type: Object, Default: "none", Doc: "Options of the watcher, as chokidar names them."},
+		{Name: "watch_options", Type: Object, Default: "none", Doc: "Options of pm2's watcher; of no effect.", Instead: "watch, ignore_watch and watch_delay say what is watched"},
 		{Name: "force", Type: Bool, Default: "false", Doc: "Start a second copy of a script that runs already."},
 	}
 }

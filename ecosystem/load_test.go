@@ -271,6 +271,7 @@ func TestWarnings(t *testing.T) {
 		{"a.json", `{app: [], apps: [{script: 'a.js'}]}`, `a.json:1:2: unknown key "app": did you mean "apps"?`},
 		{"a.json", `{name: 'x', apps: [{script: 'a.js'}]}`, `a.json:1:2: the key "name" has no effect beside the apps`},
 		{"a.json", `[{script: 'a.js', script: 'b.js'}]`, `a.json:1:19: the key "script" is given twice; the last one counts`},
+		{"a.json", `[{script: 'a.js', watchOptions: {}}]`, `a.json:1:19: app "a.js": "watchOptions" has no effect: watch, ignore_watch and watch_delay say what is watched`},
 		{"a.json", `[{script: 'a.js', exec: 'b.js'}]`, `a.json:1:19: app "a.js": "script" and "exec" mean the same; the last one counts`},
 		{"a.json", `[{script: 'a.js', env: {A: null}}]`, `a.json:1:25: app "a.js": env.A is null: the app sees the word null`},
 		{"a.yaml", "x-note: 1\napps:\n- script: a.js\n  wach: true\n", `a.yaml:4:3: app "a.js": unknown key "wach": did you mean "watch"?`},

@@ -189,7 +189,7 @@ func (s *server) sendEvents() {
 
 // beat asks for pings and cuts the connection when they stay unanswered.
 func (s *server) beat(pid int, interval time.Duration) {
-	w := watchdog{interval: interval, delay: func() time.Duration { return runDelay(pid) }}
+	w := watchdog{delay: func() time.Duration { return runDelay(pid) }}
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
 	for {
@@ -198,7 +198,7 @@ func (s *server) beat(pid int, interval time.Duration) {
 		case <-s.done:
 			return
 		}
-		switch w.judge(int(s.missed.Add(1))) {
+		switch w.judge(int(s.missed.Add(1)), time.Now()) {
 		case hung:
 			s.hung.Store(true)
 			s.conn.Close()

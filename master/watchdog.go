@@ -10,10 +10,10 @@ const (
 // watchdog tells a daemon that hangs from one that starves: on a machine whose processors others have taken, its threads
 // could run and wait for most of the time. To replace it then would help nobody, the next one would have more to do.
 type watchdog struct {
-	interval time.Duration        // between pings
-	delay    func() time.Duration // how long the daemon's threads have waited for a processor, in all
-	before   time.Duration        // delay at the last look
-	excused  int                  // looks at which it starved
+	delay   func() time.Duration // how long the daemon's threads have waited for a processor, in all
+	looked  time.Time            // the last look
+	before  time.Duration        // delay at that
+	excused int                  // looks at which it starved
 }
 
 // pulse is what a look at a daemon shows.
@@ -26,17 +26,17 @@ const (
 )
 
 // judge is called for every ping with the number of those without an answer, this one included. Only when one is late, it looks.
-func (w *watchdog) judge(missed int) pulse {
+func (w *watchdog) judge(missed int, now time.Time) pulse {
 	if missed < missedBeats {
 		return beating
 	}
 	if missed == missedBeats {
-		w.excused, w.before = 0, w.delay()
+		w.excused, w.before, w.looked = 0, w.delay(), now
 		return beating
 	}
-	now := w.delay()
-	starves := now-w.before >= w.interval/2
-	w.before = now
+	delay := w.delay()
+	starves := delay-w.before >= now.Sub(w.looked)/2
+	w.before, w.looked = delay, now
 	if starves && w.excused < lenientFor {
 		w.excused++
 	}

@@ -1,12 +1,17 @@
 package master
 
 import (
+	"errors"
+	"log/slog"
 	"os"
 	"os/exec"
+	"strings"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"gpm/ipc/frame"
 )
 
 // TestWatchdog: a daemon that starves is given time, but not for ever; one that hangs is not.
@@ -24,11 +29,12 @@ func TestWatchdog(t *testing.T) {
 		"waits only early": {[]time.Duration{interval, interval, 0, 0}, 3, 0},
 	} {
 		var sum time.Duration
-		w := watchdog{interval: interval, delay: func() time.Duration { return sum }}
+		w := watchdog{delay: func() time.Duration { return sum }}
+		var now time.Time
 		gaveUp, told := 0, 0
 		for i, wait := range c.waits {
-			sum += wait
-			switch w.judge(i + 1) {
+			sum, now = sum+wait, now.Add(interval)
+			switch w.judge(i+1, now) {
 			case hung:
 				if gaveUp == 0 {
 					gaveUp = i + 1
@@ -41,9 +47,9 @@ func TestWatchdog(t *testing.T) {
 			t.Errorf("%s: given up at ping %d, want %d; told %d times, want %d", name, gaveUp, c.want, told, c.told)
 		}
 	}
-	w := watchdog{interval: interval, delay: func() time.Duration { t.Error("it looked at a daemon that answers"); return 0 }}
+	w := watchdog{delay: func() time.Duration { t.Error("it looked at a daemon that answers"); return 0 }}
 	for range 5 {
-		if w.judge(1) != beating {
+		if w.judge(1, time.Now()) != beating {
 			t.Error("a daemon that answers is judged")
 		}
 	}
@@ -57,36 +63,50 @@ func fill(n int, d time.Duration) []time.Duration {
 	return out
 }
 
-// TestRunDelay: who competes for a processor is seen to wait.
-func TestRunDelay(t *testing.T) {
+// TestStarvingDaemon: one that could run but never may is waited for, and given up in the end.
+func TestStarvingDaemon(t *testing.T) {
 	if _, err := os.Stat("/proc/self/schedstat"); err != nil {
-		t.Skip("this kernel does not count it")
+		t.Skip("this kernel does not count who waits for a processor")
 	}
-	var cpus unix.CPUSet
-	if err := unix.SchedGetaffinity(0, &cpus); err != nil {
+	var log strings.Builder
+	table := newTable(t, Options{Log: slog.New(slog.NewTextHandler(&log, nil))})
+	conn, fd, err := frame.Pair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	const beat = 200 * time.Millisecond
+	pid := rivals(t, 4)
+	begin := time.Now()
+	if err := Serve(t.Context(), conn, table, pid, beat); !errors.Is(err, errHung) {
+		t.Errorf("serve: %v", err)
+	}
+	if took := time.Since(begin); took < (missedBeats+2)*beat || !strings.Contains(log.String(), "it gets no processor") {
+		t.Errorf("given up after %v; log: %s", took, log.String())
+	}
+}
+
+// rivals starts processes that want the same processor, and returns the pid of one.
+func rivals(t *testing.T, n int) (pid int) {
+	t.Helper()
+	var allowed, one unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &allowed); err != nil {
 		t.Fatal(err)
 	}
 	first := 0
-	for !cpus.IsSet(first) {
+	for !allowed.IsSet(first) {
 		first++
 	}
-	var one unix.CPUSet
 	one.Set(first)
-	start := func(script string) int {
-		cmd := exec.CommandContext(t.Context(), "sh", "-c", script)
+	for range n {
+		cmd := exec.CommandContext(t.Context(), "sh", "-c", "while :; do :; done")
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-		if err := unix.SchedSetaffinity(cmd.Process.Pid, &one); err != nil {
-			t.Fatal(err)
-		}
-		return cmd.Process.Pid
-	}
-	rivals := []int{start("while :; do :; done"), start("while :; do :; done")}
-	for begin := time.Now(); runDelay(rivals[0]) < 100*time.Millisecond; <-time.After(10 * time.Millisecond) {
-		if time.Since(begin) > patience {
-			t.Fatalf("two processes on one processor: one has waited %v", runDelay(rivals[0]))
+		if pid = cmd.Process.Pid; unix.SchedSetaffinity(pid, &one) != nil {
+			t.Fatal("cannot bind a process to one processor")
 		}
 	}
+	return pid
 }

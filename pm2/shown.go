@@ -50,6 +50,7 @@ func addNode(o *Object, n app.NodeUsage) {
 	add("Active requests", "internal/libuv/requests", "", n.Requests)
 	add("Active handles", "internal/libuv/handles", "", n.Handles)
 	add("Event Loop Latency", "internal/libuv/latency/p50", "ms", text(n.LoopP50))
+	add("Event Loop Latency p95", "internal/libuv/latency/p95", "ms", text(n.LoopP95))
 	add("Event Loop Latency p99", "internal/libuv/latency/p99", "ms", text(n.LoopP99))
 }
 

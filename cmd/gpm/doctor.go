@@ -89,7 +89,7 @@ func (c *cli) examine(ctx context.Context, home string) []finding {
 	all = append(all, examineDaemon(status, err), c.examineService(home))
 	all = append(all, examineApps(list)...)
 	all = append(all, examineInterpreters(list)...)
-	all = append(all, examineMachine(home)...)
+	all = append(all, examineMachine(home, status.PID)...)
 	return append(all, examineClock(home))
 }
 

@@ -36,9 +36,9 @@ const (
 	leastInodes  = 1000
 )
 
-// examineMachine looks at disk and limits.
-func examineMachine(home string) []finding {
-	return []finding{examineDisk(home), examineFiles(), examineTasks(), examineInotify(), examineOvercommit()}
+// examineMachine looks at the disk and at the limits of the daemon, 0 for those of the one that this user would start.
+func examineMachine(home string, daemon int) []finding {
+	return []finding{examineDisk(home), examineFiles(daemon), examineTasks(daemon), examineInotify(), examineOvercommit()}
 }
 
 func examineDisk(home string) finding {
@@ -66,9 +66,9 @@ func examineDisk(home string) finding {
 	return f
 }
 
-func examineFiles() finding {
+func examineFiles(daemon int) finding {
 	var r unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &r); err != nil {
+	if err := unix.Prlimit(daemon, unix.RLIMIT_NOFILE, nil, &r); err != nil {
 		return finding{"files", dubious, err.Error(), ""}
 	}
 	f := finding{"files", fine, fmt.Sprintf("%s may be open in a process", count(r.Max)), ""}
@@ -78,13 +78,13 @@ func examineFiles() finding {
 	return f
 }
 
-func examineTasks() finding {
+func examineTasks(daemon int) finding {
 	most, why := uint64(math.MaxUint64), ""
 	var r unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_NPROC, &r); err == nil && os.Geteuid() != 0 {
+	if err := unix.Prlimit(daemon, unix.RLIMIT_NPROC, nil, &r); err == nil && os.Geteuid() != 0 {
 		most, why = r.Max, "ulimit -u"
 	}
-	if n := groupTasks(); n < most {
+	if n := groupTasks(daemon); n < most {
 		most, why = n, "TasksMax= or pids.max of the control group"
 	}
 	f := finding{"processes", fine, fmt.Sprintf("%s may run at once", count(most)), ""}
@@ -94,9 +94,13 @@ func examineTasks() finding {
 	return f
 }
 
-// groupTasks is the bound of the control group that this process is in.
-func groupTasks() uint64 {
-	text, _ := os.ReadFile("/proc/self/cgroup")
+// groupTasks is the bound of the control group that a process is in, 0 for this one.
+func groupTasks(pid int) uint64 {
+	name := "self"
+	if pid != 0 {
+		name = strconv.Itoa(pid)
+	}
+	text, _ := os.ReadFile(filepath.Join("/proc", name, "cgroup"))
 	for line := range strings.Lines(string(text)) {
 		if path, ok := strings.CutPrefix(strings.TrimSpace(line), "0::"); ok {
 			return numberIn(filepath.Join("/sys/fs/cgroup", path, "pids.max"), math.MaxUint64)

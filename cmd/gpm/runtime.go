@@ -110,6 +110,15 @@ func (o *runtimeOptions) bound() {
 // runtimeMark is the file that says that a home belongs to gpm runtime.
 const runtimeMark = "runtime"
 
+// ownHome says how to give the foreground a home of its own.
+func (c *cli) ownHome() string {
+	variable := "GPM_HOME"
+	if c.role == asPM2 {
+		variable = "PM2_HOME"
+	}
+	return c.command("give gpm runtime a home of its own with --home or ") + variable
+}
+
 // claimHome makes sure that nothing else runs in the home and that nothing is left in it: a container begins
 // with what it is told to run, also when its home outlives it.
 func (c *cli) claimHome() error {
@@ -125,14 +134,12 @@ func (c *cli) claimHome() error {
 		return err
 	}
 	if !free {
-		return app.Errorf(app.CodeConflict, "cannot use %s: a daemon runs there", home).
-			WithHint("give gpm runtime a home of its own with --home or GPM_HOME")
+		return app.Errorf(app.CodeConflict, "cannot use %s: a daemon runs there", home).WithHint("%s", c.ownHome())
 	}
 	defer lock.Close()
 	mark, database := filepath.Join(home, runtimeMark), filepath.Join(home, databaseName)
 	if exists(database) && !exists(mark) {
-		return app.Errorf(app.CodeConflict, "cannot use %s: it holds the apps of a daemon", home).
-			WithHint("give gpm runtime a home of its own with --home or GPM_HOME")
+		return app.Errorf(app.CodeConflict, "cannot use %s: it holds the apps of a daemon", home).WithHint("%s", c.ownHome())
 	}
 	err = errors.Join(os.RemoveAll(database), os.RemoveAll(filepath.Join(home, "logs")), os.WriteFile(mark, nil, 0o600))
 	if err != nil {
