@@ -160,8 +160,12 @@ func (h *hub) empty(l *listener, seat int, leave bool) error {
 	return nil
 }
 
-// steady has connections go where they can also go while the seat leaves.
+// steady has connections go where they can also go while the seat leaves. Those of an app whose clients have their places
+// go where they belong until the last moment.
 func (h *hub) steady(l *listener, seat int) {
+	if h.isSticky() {
+		return
+	}
 	if err := l.Steady(seat); err != nil {
 		h.log.Warn("Cannot steer connections", "address", l.key, "err", err)
 	}

@@ -219,13 +219,15 @@ func (h *hub) steer(key string) {
 		return
 	}
 	policy := sockets.Evenly
-	if h.spec().Sticky == app.StickyIP {
-		policy = sockets.ByClient
+	if h.isSticky() {
+		policy = sockets.ByClientInPairs
 	}
 	if err := l.Steer(h.live(key), policy); err != nil {
 		h.log.Warn("Cannot steer connections", "address", key, "err", err)
 	}
 }
+
+func (h *hub) isSticky() bool { return h.spec().Sticky == app.StickyIP }
 
 func (h *hub) steerAll(w *worker) {
 	for key := range w.keys {

@@ -19,11 +19,10 @@ func (h *hub) seat(slot int) int {
 	return firstSeat(slot)
 }
 
-// seatFor finds a place for a new process. A trial of an app whose clients must not be moved takes the place of the old
-// process at its side.
+// seatFor finds a place for a new process: for a trial the other seat of its slot.
 func (h *hub) seatFor(w *worker) int {
 	seat := h.seat(w.slot)
-	if w.duty != trial || h.spec().Sticky != "" || h.isTaken(otherSeat(seat)) {
+	if w.duty != trial || h.isTaken(otherSeat(seat)) {
 		return seat
 	}
 	return otherSeat(seat)

@@ -93,6 +93,7 @@ func TestPlainServer(t *testing.T) {
 	if after := pidsOf(h.instances("web")); after[0] == before[0] || after[1] == before[1] {
 		t.Errorf("pids were %v and are %v", before, after)
 	}
+	h.until("both serve, so that they are not of the version that comes now", hang, func() bool { return len(h.servers8(port)) == 2 })
 	h.write("broken", "", 0o644)
 	h.fails("does not get ready", "reload", "web", "--listen-timeout", "1s")
 	tr.checkOnly(t, "new", "slow")

@@ -52,6 +52,34 @@ func TestUpgradeAskedToEnd(t *testing.T) {
 	}
 }
 
+// TestGuardOfADeadMaster: a guard that comes to run only after the death of its master starts the next one, and ends.
+func TestGuardOfADeadMaster(t *testing.T) {
+	t.Parallel()
+	h := newHome(t)
+	h.must("start", progBin, "--name", "up", "--", "sleep")
+	d := h.daemon()
+	_ = syscall.Kill(d.MasterPID, syscall.SIGKILL)
+	_ = syscall.Kill(d.PID, syscall.SIGKILL)
+	h.until("master and daemon have ended", hang, func() bool { return !alive(d.MasterPID) && !alive(d.PID) })
+	guard := h.command("guard", "--home", h.dir, "--master", strconv.Itoa(d.MasterPID)) // its input is at its end
+	if err := guard.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- guard.Wait() }()
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Errorf("guard: %v", err)
+		}
+	case <-time.After(hang):
+		_ = guard.Process.Kill()
+		t.Error("the guard does not end")
+	}
+	h.until("the next daemon answers", hang, func() bool { return h.run("daemon", "status").code == 0 })
+	h.untilState("up", app.Online)
+}
+
 // untilWanted waits until all is as it is wanted.
 func (h *home) untilWanted(want map[string]app.State) {
 	h.t.Helper()

@@ -10,8 +10,9 @@ type Policy uint8
 
 // The policies.
 const (
-	Evenly   Policy = iota // each connection for itself: in turn where the kernel permits, else at random
-	ByClient               // connections of one client address stay with one slot
+	Evenly          Policy = iota // each connection for itself: in turn where the kernel permits, else at random
+	ByClient                      // connections of one client address stay with one slot
+	ByClientInPairs               // the same, where the slots 2n and 2n+1 are one: of them the live one has their clients
 )
 
 // Insn is one instruction of a classic BPF program, struct sock_filter of linux/filter.h.
@@ -63,10 +64,27 @@ func program(o order, live []int, p Policy) []Insn {
 		return nil
 	}
 	live = serving(o, live)
-	if p == ByClient {
+	switch p {
+	case ByClient:
 		return byClient(o, slices.Sorted(slices.Values(o)), live)
+	case ByClientInPairs:
+		all := onePerPair(o, live)
+		return byClient(o, all, slices.DeleteFunc(live, func(s int) bool { return !slices.Contains(all, s) }))
 	}
 	return append([]Insn{{Code: ldAbsW, K: adRandom}}, choose(o, live)...)
+}
+
+// onePerPair picks a slot of each pair, the live one if there is one.
+func onePerPair(o order, live []int) (out []int) {
+	for _, slot := range slices.Sorted(slices.Values(o)) {
+		switch last := len(out) - 1; {
+		case last < 0 || out[last]>>1 != slot>>1:
+			out = append(out, slot)
+		case !slices.Contains(live, out[last]):
+			out[last] = slot
+		}
+	}
+	return out
 }
 
 // choose returns the index of slot A mod len(slots).

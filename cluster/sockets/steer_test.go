@@ -81,7 +81,7 @@ func TestProgramsChooseLiveSlotsOnly(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		o := drawOrder(t)
 		live := rapid.SliceOfDistinct(rapid.IntRange(0, 45), rapid.ID[int]).Draw(t, "live")
-		p := rapid.SampledFrom([]Policy{Evenly, ByClient}).Draw(t, "policy")
+		p := rapid.SampledFrom([]Policy{Evenly, ByClient, ByClientInPairs}).Draw(t, "policy")
 		prog := program(o, live, p)
 		allowed := slices.DeleteFunc(slices.Clone(live), func(s int) bool { return !slices.Contains(o, s) })
 		if len(allowed) == 0 {
@@ -120,6 +120,33 @@ func TestDeadSlotMovesItsOwnClientsOnly(t *testing.T) {
 	for _, slot := range live {
 		if moved[slot] < 40 { // of about 83
 			t.Errorf("slot 2's clients went to %v", moved)
+		}
+	}
+}
+
+// TestAPairKeepsItsClients: whichever slot of a pair serves, and while the other one is open or not, its clients are those that it
+// had, and nobody else's move.
+func TestAPairKeepsItsClients(t *testing.T) {
+	place := func(o order, live []int, client int) int {
+		ip := netip.AddrFrom4([4]byte{10, 1, byte(client >> 8), byte(client)})
+		return o[run(t, program(o, live, ByClientInPairs), ipHeader(ip), 0)]
+	}
+	for client := range 300 {
+		was := place(order{0, 2, 4}, []int{0, 2, 4}, client)
+		for _, c := range []struct {
+			o    order
+			live []int
+		}{
+			{order{0, 2, 4, 3}, []int{0, 2, 4}},    // a trial
+			{order{0, 2, 4, 3}, []int{0, 2, 3, 4}}, // it takes over
+			{order{0, 2, 4, 3}, []int{0, 3, 4}},    // the old one leaves
+			{order{0, 3, 4}, []int{0, 3, 4}},
+			{order{0, 3, 4, 2, 5, 1}, []int{1, 3, 5}},
+		} {
+			is := place(c.o, c.live, client)
+			if is>>1 != was>>1 || !slices.Contains(c.live, is) {
+				t.Fatalf("client %d of slot %d comes to %d with the order %v, of which %v serve", client, was, is, c.o, c.live)
+			}
 		}
 	}
 }

@@ -16,7 +16,7 @@ import (
 //
 //	gpm master --home H    the parent of every worker
 //	gpm master --check     says whether it could take over the table at its input
-//	gpm guard --home H     stands by while a master becomes another program
+//	gpm guard …            stands by while a master becomes another program
 //	gpm daemon --home H    the brain; its master starts it
 //	gpm self-test …        tries itself before an update
 //	gpm service --home H   master and daemon as a Windows service
@@ -45,8 +45,8 @@ func entry(args []string, stderr io.Writer) (code int, ok bool) {
 		return exitCode(stderr, serviceEnded(home)), true
 	case args[0] == "master" && home != "":
 		return exitCode(stderr, runMaster(home)), true
-	case args[0] == "guard" && home != "":
-		return exitCode(stderr, standGuard(home)), true
+	case args[0] == "guard" && len(args) == 5 && args[1] == "--home" && args[3] == "--master":
+		return exitCode(stderr, standGuard(args[2], args[4])), true
 	case args[0] == "daemon" && home != "":
 		return exitCode(stderr, runDaemon(home)), true
 	case args[0] == "exec-listen" && len(args) > 2:

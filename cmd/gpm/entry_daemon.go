@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime/debug"
+	"strconv"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -65,7 +66,7 @@ func beMaster(home string, table, lock int) error {
 		Output:     filepath.Join(home, daemonLog),
 		Trampoline: []string{master.Self(), "exec-worker"},
 		Log:        slog.New(slog.NewTextHandler(os.Stderr, nil)),
-		Guard:      master.Command{Path: master.Self(), Argv: []string{"gpm", "guard", "--home", home}, Dir: "/"},
+		Guard:      master.Command{Path: master.Self(), Argv: []string{"gpm", "guard", "--home", home, "--master", strconv.Itoa(os.Getpid())}, Dir: "/"},
 		Argv:       argv, Lock: lock, Resume: table,
 	})
 	if errors.Is(err, errors.ErrUnsupported) {
@@ -164,9 +165,13 @@ func runDaemon(home string) error {
 	return err
 }
 
-// standGuard sees to it that a master which dies in becoming another program has a successor.
-func standGuard(home string) error {
-	parent := os.Getppid()
+// standGuard sees to it that a master which dies in becoming another program has a successor. The master is named, for
+// it may be dead before this process comes to ask for its parent.
+func standGuard(home, pid string) error {
+	parent, err := strconv.Atoi(pid)
+	if err != nil {
+		return err
+	}
 	if !master.StandGuard() {
 		return nil
 	}
