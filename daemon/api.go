@@ -82,9 +82,10 @@ func (d *Daemon) getProcesses(ctx context.Context, q ipc.ListQuery) ([]app.Statu
 		return nil, err
 	}
 	out := make([]app.Status, len(found))
+	failing := d.pump.Failing()
 	for i, in := range found {
 		out[i] = d.view(in)
-		out[i].LogTrouble = d.logTrouble(in)
+		out[i].LogTrouble = d.logTrouble(in, failing)
 	}
 	if q.Usage {
 		patience := time.Duration(0)

@@ -152,9 +152,8 @@ func troubleText(t logs.Trouble) string {
 	return "cannot write " + t.Path + ": " + t.Err.Error() + "; " + bytesLost(t.Dropped)
 }
 
-// logTrouble says which of an instance's log files cannot be written now; "" = none.
-func (d *Daemon) logTrouble(in instance) string {
-	failing := d.pump.Failing()
+// logTrouble says which of an instance's log files cannot be written, of all that fail; "" = none.
+func (d *Daemon) logTrouble(in instance, failing map[string]logs.Trouble) string {
 	if len(failing) == 0 {
 		return ""
 	}

@@ -115,8 +115,9 @@ func (d *Daemon) getDetails(ctx context.Context, q ipc.DetailsQuery) ([]app.Deta
 		return nil, err
 	}
 	out := make([]app.Detail, len(found))
+	failing := d.pump.Failing()
 	for i, in := range found {
-		out[i] = d.detail(ctx, in)
+		out[i] = d.detail(ctx, in, failing)
 	}
 	if q.Brief {
 		d.addBriefUsage(ctx, out)
@@ -151,9 +152,9 @@ func (d *Daemon) addWholeUsage(ctx context.Context, det *app.Detail, in instance
 	addNode(det.Usage, in.app.group.Figures(ctx, figurePatience), det.ID)
 }
 
-func (d *Daemon) detail(ctx context.Context, in instance) app.Detail {
+func (d *Daemon) detail(ctx context.Context, in instance, failing map[string]logs.Trouble) app.Detail {
 	st, spec := d.view(in), in.app.spec()
-	st.LogTrouble = d.logTrouble(in)
+	st.LogTrouble = d.logTrouble(in, failing)
 	det := app.Detail{Status: st, Spec: spec, PidFile: launch.PidPath(d.cfg.Home, spec, st.ID)}
 	det.OutLog, det.ErrLog = launch.LogPaths(d.cfg.Home, spec, st.ID)
 	det.AllLog = launch.CombinedLogPath(d.cfg.Home, spec, st.ID)
