@@ -100,7 +100,7 @@ func (p *spool) recover(now time.Time) error {
 		}
 		o.done = x.done
 		if x.n > 0 {
-			errs = append(errs, o.settle(x, now))
+			errs = append(errs, o.settle(x, now), p.note(o))
 		}
 	}
 	return errors.Join(errs...)
@@ -123,6 +123,13 @@ func (o *output) settle(x intent, now time.Time) error {
 		return k.file.Truncate(x.off)
 	}
 	return nil
+}
+
+// note has nothing under way in the journal. What is settled must not be judged once more by another daemon: the file
+// that it names may have been rotated by then, and would look as if nothing had been written.
+func (p *spool) note(o *output) error {
+	_, err := p.file.WriteAt(intent{done: o.done}.bytes(), o.slot)
+	return err
 }
 
 func (p *spool) open() error {
@@ -237,8 +244,7 @@ func (s *Stream) pourChunk(o *output, now time.Time, last bool) bool {
 	} else {
 		k.pump.watch.notify(k.path)
 	}
-	_, err := p.file.WriteAt(intent{done: o.done}.bytes(), o.slot)
-	return err == nil && n > 0
+	return p.note(o) == nil && n > 0
 }
 
 // next reads what an output has not got yet: a chunk, or more when that has no
