@@ -168,6 +168,7 @@ func TestClusterAsUser(t *testing.T) {
 	h.must("scale", "web", "-1")
 	kill(t, h.daemon().PID)
 	h.until("another daemon answers", hang, func() bool { return len(h.instances("web")) == 2 })
+	h.killMaster(h.daemon())
 	h.must("reload", "web")
 	tr.check(t)
 	h.must("start", "web.js", "-f", "--name", "low", "-i", "1", "--env", "PORT=81", "--max-restarts", "1")
