@@ -43,11 +43,14 @@ func (d *Daemon) takeOver(ctx context.Context) error {
 	for id, st := range d.journal.restore(inv.Notes) {
 		statuses[id] = st
 	}
+	if inv.Heir {
+		delete(inv.Notes, reignNote)
+	}
 	d.reign = d.journal.begin(inv.Notes, d.cfg.Started)
-	fresh := len(inv.Children) == 0 && len(inv.Notes) == 0 // the master is new: nothing, or a dead one before it
+	fresh := len(inv.Children) == 0 && (len(inv.Notes) == 0 || inv.Heir) // the master is new: nothing, or a dead one before it
 	children := d.claim(ctx, inv.Children)
 	if fresh {
-		if children, err = d.survivors(ctx, wanted(records), statuses); err != nil {
+		if children, err = d.survivors(ctx, wanted(records), statuses, inv.Heir); err != nil {
 			return err
 		}
 	}
@@ -55,7 +58,7 @@ func (d *Daemon) takeOver(ctx context.Context) error {
 	for _, rec := range records {
 		apps = append(apps, d.enroll(rec))
 	}
-	if err := d.restoreClusters(ctx, apps, inv); err != nil {
+	if err := d.restoreClusters(ctx, apps, inv, alive(children)); err != nil {
 		return err
 	}
 	for _, a := range apps {
@@ -70,14 +73,10 @@ func (d *Daemon) takeOver(ctx context.Context) error {
 }
 
 // restoreClusters gives the apps their sockets and channels back and drops those that nobody needs any more.
-func (d *Daemon) restoreClusters(ctx context.Context, apps []*application, inv master.Inventory) error {
-	alive := map[string]bool{}
-	for _, c := range inv.Children {
-		alive[c.Key] = c.Exit == nil
-	}
+func (d *Daemon) restoreClusters(ctx context.Context, apps []*application, inv master.Inventory, alive map[cluster.Ref]bool) error {
 	var claimed []string
 	for _, a := range apps {
-		if err := a.group.Restore(inv.Notes, func(r cluster.Ref) bool { return alive[r.String()] }); err != nil {
+		if err := a.group.Restore(inv.Notes, func(r cluster.Ref) bool { return alive[r] }); err != nil {
 			return err
 		}
 		names, err := a.group.Holds()
@@ -90,6 +89,17 @@ func (d *Daemon) restoreClusters(ctx context.Context, apps []*application, inv m
 		return d.cfg.Host.Drop(ctx, stale...)
 	}
 	return nil
+}
+
+// alive is the set of processes that have not ended.
+func alive(children map[int][]found) map[cluster.Ref]bool {
+	out := map[cluster.Ref]bool{}
+	for id, all := range children {
+		for _, f := range all {
+			out[cluster.Ref{ID: id, Seq: f.seq}] = !f.ended
+		}
+	}
+	return out
 }
 
 // wanted is the set of ids that the store knows.
@@ -246,24 +256,25 @@ func (d *Daemon) isKnown(ref cluster.Ref) bool {
 }
 
 // survivors finds what a dead master left running and has the new one adopt it. What cannot be adopted is
-// ended, so that nothing runs twice.
-func (d *Daemon) survivors(ctx context.Context, wanted map[int]bool, statuses map[int]app.Status) (map[int][]found, error) {
+// ended, so that nothing runs twice. Of the two processes of an instance that a reload was replacing the older one is
+// of use as long as its sockets are there.
+func (d *Daemon) survivors(ctx context.Context, wanted map[int]bool, statuses map[int]app.Status, sockets bool) (map[int][]found, error) {
 	last, err := d.thisBoot(statuses)
 	if err != nil {
 		return nil, err
 	}
 	out := map[int][]found{}
 	all := proc.Survivors(d.cfg.Home, last)
-	for id, s := range latest(all, wanted) {
-		spawned, err := d.cfg.Host.Adopt(ctx, childKey(id, s.Seq), s.PID, s.Start)
+	for _, s := range leaders(all, wanted, sockets) {
+		spawned, err := d.cfg.Host.Adopt(ctx, childKey(s.ID, s.Seq), s.PID, s.Start)
 		if err != nil {
 			d.cfg.Log.Warn("Cannot adopt a survivor; it is ended and started anew", "pid", s.PID, "err", err)
 			continue
 		}
-		out[id] = []found{{seq: s.Seq, spawned: spawned}}
+		out[s.ID] = append(out[s.ID], found{seq: s.Seq, spawned: spawned})
 	}
 	for _, s := range all {
-		if f := out[s.ID]; len(f) > 0 && f[0].seq == s.Seq {
+		if slices.ContainsFunc(out[s.ID], func(f found) bool { return f.seq == s.Seq }) {
 			continue // part of an adopted tree
 		}
 		if err := s.End(); err != nil {
@@ -273,15 +284,17 @@ func (d *Daemon) survivors(ctx context.Context, wanted map[int]bool, statuses ma
 	return out, nil
 }
 
-// latest is the newest child of each instance that is wanted.
-func latest(all []proc.Survivor, wanted map[int]bool) map[int]proc.Survivor {
-	out := map[int]proc.Survivor{}
+// leaders are the children of the instances that are wanted: of each the newest, or every one.
+func leaders(all []proc.Survivor, wanted map[int]bool, every bool) []proc.Survivor {
+	var out []proc.Survivor
+	newest := map[int]uint64{}
 	for _, s := range all {
-		if s.Leader && wanted[s.ID] && s.Seq >= out[s.ID].Seq {
-			out[s.ID] = s
+		if s.Leader && wanted[s.ID] {
+			out = append(out, s)
+			newest[s.ID] = max(newest[s.ID], s.Seq)
 		}
 	}
-	return out
+	return slices.DeleteFunc(out, func(s proc.Survivor) bool { return !every && s.Seq < newest[s.ID] })
 }
 
 // thisBoot returns the statuses if they are of this boot of the machine: after another one their pids

@@ -3,9 +3,11 @@
 package e2e
 
 import (
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -104,13 +106,46 @@ func TestSticky(t *testing.T) {
 	}
 }
 
-// TestClusterMasterKilled: workers end with their master, and everything is back at once.
+// TestClusterMasterKilled: workers and their clients notice nothing of the death of their master, for the next one
+// gets their sockets and channels from the daemon, also while a reload is under way.
 func TestClusterMasterKilled(t *testing.T) {
 	needNode(t)
 	h := newHome(t)
 	port := h.startWeb(2)
-	master := h.daemon().MasterPID
-	kill(t, master)
+	tr := startTraffic(port)
+	before := h.nodes()
+	for range 2 {
+		h.killMaster(h.daemon())
+	}
+	if after := h.nodes(); !slices.Equal(before, after) {
+		t.Errorf("processes %v, were %v", after, before)
+	}
+	for range 2 {
+		reload := h.command("reload", "web")
+		if err := reload.Start(); err != nil {
+			t.Fatal(err)
+		}
+		settle(t, time.Duration(rand.IntN(800))*time.Millisecond)
+		h.killMaster(h.daemon())
+		_ = reload.Wait() // it may have been cut short
+		h.until("a reload passes", hang, func() bool { return h.run("reload", "web").code == 0 })
+	}
+	h.must("scale", "web", "3")
+	h.must("scale", "web", "2")
+	tr.check(t)
+	h.until("both serve", hang, func() bool { return len(h.servers8(port)) == 2 })
+	if n := len(h.nodes()); n != 2 {
+		t.Errorf("%d processes run", n)
+	}
+}
+
+// TestClusterNothingLeft: workers end with their channels when master and daemon are killed, and everything is back at once.
+func TestClusterNothingLeft(t *testing.T) {
+	needNode(t)
+	h := newHome(t)
+	port := h.startWeb(2)
+	d := h.daemon()
+	h.killMaster(d, d.PID)
 	h.until("both serve again", hang, func() bool { return len(h.servers8(port)) == 2 })
 	if n := len(h.nodes()); n != 2 {
 		t.Errorf("%d processes run", n)
@@ -133,6 +168,7 @@ func TestClusterAsUser(t *testing.T) {
 	h.must("scale", "web", "-1")
 	kill(t, h.daemon().PID)
 	h.until("another daemon answers", hang, func() bool { return len(h.instances("web")) == 2 })
+	h.killMaster(h.daemon())
 	h.must("reload", "web")
 	tr.check(t)
 	h.must("start", "web.js", "-f", "--name", "low", "-i", "1", "--env", "PORT=81", "--max-restarts", "1")

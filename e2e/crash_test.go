@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -282,6 +283,23 @@ func TestBothKilled(t *testing.T) {
 	if alive(pid) {
 		t.Error("the adopted process outlived its stop")
 	}
+}
+
+// killMaster kills a master, and others with it, and waits for the next: a daemon without a master answers for a moment,
+// and what it answers is old.
+func (h *home) killMaster(d app.DaemonStatus, others ...int) {
+	h.t.Helper()
+	for _, pid := range append([]int{d.MasterPID}, others...) {
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+			h.t.Errorf("cannot kill %d: %v", pid, err)
+		}
+	}
+	h.until("another master is there", hang, func() bool {
+		var now app.DaemonStatus
+		h.run("ping") // starts one where none is left to do so
+		r := h.run("daemon", "status", "--json")
+		return r.code == 0 && json.Unmarshal([]byte(r.out), &now) == nil && now.MasterPID != 0 && now.MasterPID != d.MasterPID
+	})
 }
 
 // untilDead waits until neither daemon nor master exists: a signal takes its time on a busy machine.

@@ -123,6 +123,7 @@ type Inventory struct {
 	Children []Child           `json:"children"`
 	Held     []string          `json:"held"`
 	Notes    map[string][]byte `json:"notes"`
+	Heir     bool              `json:"heir,omitempty"` // it is all from a master that was killed, whose children are still to be adopted
 }
 
 // Exit says that a child has ended. It stays a zombie until Release.

@@ -172,7 +172,8 @@ func (m *master) check(path string, table int) error {
 // carry writes the table into a memfd.
 func (t *Table) carry(before, guard int) (fd int, err error) {
 	t.mu.Lock()
-	h := handover{Version: tableVersion, Seq: t.seq, Held: t.held, Notes: t.notes, Before: before, Guard: guard, FileLimit: t.files.original}
+	_, notes := t.kept.inventory()
+	h := handover{Version: tableVersion, Seq: t.seq, Held: t.kept.descriptors(), Notes: notes, Before: before, Guard: guard, FileLimit: t.files.original}
 	for _, c := range t.children {
 		h.Children = append(h.Children, carried{c.public(), c.seq, [3]int{c.pipes.out, c.pipes.err, c.pipes.in}})
 	}
@@ -228,7 +229,7 @@ func (t *Table) descriptors() []int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var all []int
-	for _, fd := range t.held {
+	for _, fd := range t.kept.descriptors() {
 		all = append(all, fd)
 	}
 	for _, c := range t.children {
@@ -249,13 +250,11 @@ func (t *Table) resume(fd int) (guard int, err error) {
 	}
 	t.mu.Lock()
 	t.seq, t.images.before = h.Seq, h.Before
-	for name, fd := range h.Held {
-		t.held[name] = fd
-	}
-	for name, data := range h.Notes {
-		t.notes[name] = data
-	}
 	t.mu.Unlock()
+	for name, fd := range h.Held {
+		t.kept.hold(name, fd)
+	}
+	t.kept.note(h.Notes)
 	for _, c := range h.Children {
 		t.bringBack(c)
 	}

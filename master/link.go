@@ -15,6 +15,7 @@ import (
 // Link is the daemon's end of the connection to its master. It implements [Host].
 type Link struct {
 	conn     *frame.Conn
+	copy     *estate // of what the master keeps for this daemon; all of it, once that has taken over
 	healthy  func()
 	exits    *exitQueue
 	stopping chan struct{}
@@ -36,7 +37,7 @@ var _ Host = (*Link)(nil)
 // progress should block there, and is then replaced. nil is always healthy.
 func Dial(conn *frame.Conn, healthy func()) *Link {
 	l := &Link{
-		conn: conn, healthy: healthy, exits: newExitQueue(nil),
+		conn: conn, copy: newEstate(), healthy: healthy, exits: newExitQueue(nil),
 		stopping: make(chan struct{}), hello: make(chan struct{}), gone: make(chan struct{}),
 		asking: make(chan struct{}, 1), waiting: map[uint64]chan reply{},
 	}
@@ -49,6 +50,7 @@ func (l *Link) Close() error {
 	err := l.conn.Close()
 	l.reader.Wait()
 	l.exits.leave()
+	l.copy.close()
 	return err
 }
 
@@ -158,7 +160,7 @@ func (l *Link) call(ctx context.Context, q request, fds ...int) (reply, error) {
 		case <-l.gone:
 			err = ErrGone
 		}
-	} else if errors.Is(err, os.ErrClosed) || errors.Is(err, syscall.EPIPE) {
+	} else if isGone(err) {
 		err = ErrGone
 	}
 	l.forget(q.ID, c)
@@ -201,6 +203,7 @@ func (l *Link) List(ctx context.Context) (Inventory, error) {
 	if err != nil || r.List == nil {
 		return Inventory{}, err
 	}
+	l.copy.note(r.List.Notes)
 	return *r.List, nil
 }
 
@@ -238,8 +241,20 @@ func (l *Link) Hold(ctx context.Context, name string, f *os.File) error {
 	if err != nil {
 		return fmt.Errorf("cannot hold %q: %w", name, err)
 	}
-	defer closeFDs(fd)
-	return l.do(ctx, request{Op: opHold, Key: name}, fd)
+	if err := l.kept(l.do(ctx, request{Op: opHold, Key: name}, fd)); err != nil {
+		closeFDs(fd)
+		return err
+	}
+	l.copy.hold(name, fd)
+	return nil
+}
+
+// kept forgives that the master is gone: what it was to keep goes to the next one with the copy.
+func (l *Link) kept(err error) error {
+	if errors.Is(err, ErrGone) {
+		return nil
+	}
+	return err
 }
 
 // Take implements [Host].
@@ -252,22 +267,34 @@ func (l *Link) Take(ctx context.Context, name string) (*os.File, error) {
 		closeFDs(r.fds...)
 		return nil, err
 	}
+	if fd, err := dup(r.fds[0]); err == nil { // else too many are open: there is one less for the next master
+		l.copy.hold(name, fd)
+	}
 	return os.NewFile(uintptr(r.fds[0]), name), nil
 }
 
 // Drop implements [Host].
 func (l *Link) Drop(ctx context.Context, names ...string) error {
-	return l.do(ctx, request{Op: opDrop, Names: names})
+	l.copy.drop(names...)
+	return l.kept(l.do(ctx, request{Op: opDrop, Names: names}))
 }
 
 // Note implements [Host]. It does not wait: what is in the socket reaches the master even if the daemon dies
-// now, and requests are done in their order.
+// now, and requests are done in their order. The data belong to the link then.
 func (l *Link) Note(_ context.Context, notes map[string][]byte) error {
-	if err := send(l.conn, request{Op: opNote, Notes: notes}, nil); err != nil {
+	l.copy.note(notes)
+	err := send(l.conn, request{Op: opNote, Notes: notes}, nil)
+	if isGone(err) {
+		err = ErrGone
+	}
+	if err := l.kept(err); err != nil {
 		return fmt.Errorf("cannot leave a note with the master: %w", err)
 	}
 	return nil
 }
+
+// isGone says that a message could not be sent because nobody is there.
+func isGone(err error) bool { return errors.Is(err, os.ErrClosed) || errors.Is(err, syscall.EPIPE) }
 
 // Shutdown implements [Host].
 func (l *Link) Shutdown(ctx context.Context) error {

@@ -69,6 +69,8 @@ func Run(ctx context.Context, cfg Config) error {
 		if guard, err = table.resume(cfg.Resume); err != nil {
 			return err
 		}
+	} else if err := table.inherit(cfg.Home); err != nil {
+		table.log.Error("Clusters of the last master start anew", "err", err)
 	}
 	if fd, err := unix.FcntlInt(1, unix.F_DUPFD_CLOEXEC, 3); err == nil { // else there is none
 		table.keep(StdoutName, fd)

@@ -156,7 +156,7 @@ func (s *server) hold(r request, fds []int) reply {
 }
 
 func (s *server) take(r request) reply {
-	fd, err := s.table.lend(r.Key)
+	fd, err := s.table.kept.lend(r.Key)
 	if err != nil {
 		return failed(err)
 	}

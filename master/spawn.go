@@ -201,7 +201,7 @@ func (t *Table) lendFiles(l *launch) error {
 		for len(l.files) <= fd {
 			l.files = append(l.files, closed)
 		}
-		lent, err := t.lend(name)
+		lent, err := t.kept.lend(name)
 		if err != nil {
 			return err
 		}

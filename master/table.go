@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"maps"
 	"os"
@@ -30,6 +29,7 @@ type Table struct {
 	watch *watcher
 	files fileBudget
 	pipes pipeMaker
+	kept  *estate
 	exits sync.Once     // guards signals.exits
 	forks chan struct{} // bounds the threads that fork at once
 
@@ -40,10 +40,9 @@ type Table struct {
 	mu       sync.Mutex // guards what follows; nothing under it blocks
 	children map[string]*child
 	byPID    map[int]*child // all whose pid cannot be used again, and live adopted ones
-	held     map[string]int
-	notes    map[string][]byte
 	queues   []*exitQueue
 	seq      uint64 // counts exits
+	heir     bool   // of a master that was killed, and no daemon has served since
 	images   images
 	signals  lifeSignals
 }
@@ -97,8 +96,7 @@ func NewTable(opt Options) (*Table, error) {
 		forks:    make(chan struct{}, forkers),
 		children: map[string]*child{},
 		byPID:    map[int]*child{},
-		held:     map[string]int{},
-		notes:    map[string][]byte{},
+		kept:     newEstate(),
 		signals: lifeSignals{
 			stopping: make(chan struct{}),
 			serving:  make(chan struct{}),
@@ -127,12 +125,9 @@ func (t *Table) Close() error {
 		c.pipes.close()
 		closeHandles(&c.proc)
 	}
-	for _, fd := range t.held {
-		closeFDs(fd)
-	}
+	t.kept.close()
 	clear(t.children)
 	clear(t.byPID)
-	clear(t.held)
 	t.mu.Unlock()
 	for _, q := range queues {
 		q.leave()
@@ -148,7 +143,8 @@ func (t *Table) List(context.Context) (Inventory, error) {
 	t.notice(everyChild)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	inv := Inventory{Held: slices.Sorted(maps.Keys(t.held)), Notes: maps.Clone(t.notes)}
+	inv := Inventory{Heir: t.heir}
+	inv.Held, inv.Notes = t.kept.inventory()
 	for _, c := range t.children {
 		if c.phase != starting {
 			inv.Children = append(inv.Children, c.public())
@@ -168,15 +164,11 @@ func (c *child) public() Child {
 
 // Note implements [Host].
 func (t *Table) Note(_ context.Context, notes map[string][]byte) error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for name, data := range notes {
-		if data == nil {
-			delete(t.notes, name)
-			continue
-		}
-		t.notes[name] = slices.Clone(data)
+	own := maps.Clone(notes)
+	for name, data := range own {
+		own[name] = slices.Clone(data)
 	}
+	t.kept.note(own)
 	return nil
 }
 
@@ -193,48 +185,21 @@ func (t *Table) Hold(_ context.Context, name string, f *os.File) error {
 // keep takes over fd under a name.
 func (t *Table) keep(name string, fd int) {
 	t.makeRoom(fd)
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if old, ok := t.held[name]; ok {
-		closeFDs(old)
-	}
-	t.held[name] = fd
+	t.kept.hold(name, fd)
 }
 
 // Take implements [Host].
 func (t *Table) Take(_ context.Context, name string) (*os.File, error) {
-	fd, err := t.lend(name)
+	fd, err := t.kept.lend(name)
 	if err != nil {
 		return nil, err
 	}
 	return os.NewFile(uintptr(fd), name), nil
 }
 
-// lend returns a duplicate of a held descriptor.
-func (t *Table) lend(name string) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	fd, ok := t.held[name]
-	if !ok {
-		return -1, fmt.Errorf("cannot take %q: %w", name, fs.ErrNotExist)
-	}
-	fd, err := dup(fd)
-	if err != nil {
-		return -1, fmt.Errorf("cannot take %q: %w", name, err)
-	}
-	return fd, nil
-}
-
 // Drop implements [Host]. Unknown names are no error.
 func (t *Table) Drop(_ context.Context, names ...string) error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for _, name := range names {
-		if fd, ok := t.held[name]; ok {
-			closeFDs(fd)
-			delete(t.held, name)
-		}
-	}
+	t.kept.drop(names...)
 	return nil
 }
 
@@ -249,6 +214,7 @@ func (t *Table) Serving(context.Context) error {
 	t.once(t.signals.serving)
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.heir = false
 	closeFDs(t.images.before)
 	t.images.before = 0
 	return nil

@@ -131,6 +131,10 @@ func logFolders(home string, log *slog.Logger) []string {
 	return folders
 }
 
+// heirLimit is how long the daemon of a master that died waits for the next one to fetch what that kept. An init
+// system takes its time.
+const heirLimit = 30 * time.Second
+
 // smallHeap is the garbage collector's goal, in percent over what is in use: a daemon mostly waits.
 const smallHeap = 50
 
@@ -157,12 +161,17 @@ func runDaemon(home string) error {
 	cfg := daemonConfig(home, log)
 	cfg.Host, cfg.Started, cfg.Reopen, cfg.DropIn = link, started, reopen, os.Getenv(dropInVariable) != ""
 	cfg.Healthy = func(f func()) { check.Store(&f) }
-	err = runOwned(home, func() error { return daemon.Run(ctx, cfg) })
-	err = errors.Join(err, link.Close())
-	if errors.Is(err, daemon.ErrMasterGone) {
-		return errors.Join(err, succeed(home))
+	succession, err := master.OpenSuccession(home)
+	if err != nil {
+		log.Warn("Clusters will start anew when the master is killed", "err", err)
 	}
-	return err
+	err = runOwned(home, func() error { return daemon.Run(ctx, cfg) })
+	if errors.Is(err, daemon.ErrMasterGone) {
+		err = errors.Join(err, succeed(home), link.Bequeath(succession, heirLimit))
+	} else {
+		err = errors.Join(err, succession.Close())
+	}
+	return errors.Join(err, link.Close())
 }
 
 // standGuard sees to it that a master which dies in becoming another program has a successor. The master is named, for
