@@ -211,9 +211,10 @@ func (g *Group) unwell(ref Ref, wrong error) {
 	}
 }
 
+// event records something about a process, which may have ended since and have a successor.
 func (g *Group) event(ref Ref, ev app.Event) {
-	if f := g.faceOf(ref); f != nil {
-		f.member.report(ev)
+	if m := g.Member(ref.ID); m != nil {
+		m.report(ev)
 	}
 }
 

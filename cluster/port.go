@@ -22,9 +22,9 @@ func portReason(at sockets.Address, forbidden bool) string {
 
 // portTaken tells whose an address is that a worker could not have.
 func (h *hub) portTaken(w *worker, at sockets.Address) {
-	ref := w.Ref
+	ref, pid := w.Ref, w.pid
 	h.work.Go(func() { // ends by itself
-		h.event(ref, app.Event{Kind: app.EventPort, Reason: portReason(at, false)})
+		h.event(ref, app.Event{Kind: app.EventPort, PID: pid, Reason: portReason(at, false)})
 	})
 }
 
@@ -41,7 +41,7 @@ func (m *Member) explain(events []app.Event) {
 		}
 		if found {
 			m.group.owners.Go(func() { // ends by itself
-				m.report(app.Event{Kind: app.EventPort, Reason: portReason(c.Address, c.Forbidden)})
+				m.report(app.Event{Kind: app.EventPort, PID: ev.PID, Reason: portReason(c.Address, c.Forbidden)})
 			})
 		}
 	}

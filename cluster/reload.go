@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -286,12 +287,12 @@ func (g *Group) giveUp(m *Member, next *face, why error) Replaced {
 	return Replaced{Member: m, Status: m.Status(), Err: app.Errorf(app.CodeConflict, "cannot reload: %s", reason), Lines: lines}
 }
 
-// report tells something about the instance that changes nothing in it.
+// report tells something about the instance that changes nothing in it: about its process, unless it names an earlier one.
 func (m *Member) report(ev app.Event) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	st := m.Status()
-	ev.At, ev.ID, ev.Name, ev.PID = time.Now(), st.ID, st.Name, st.PID
+	ev.At, ev.ID, ev.Name, ev.PID = time.Now(), st.ID, st.Name, cmp.Or(ev.PID, st.PID)
 	m.group.cfg.Report(st, []app.Event{ev})
 }
 

@@ -19,7 +19,7 @@ type command struct {
 	interpreter string   // absolute, or none
 	dir         string   // where the app lives, for its package.json
 	runtime     string   // words among which the interpreter is, to know python by
-	wrapper     bool     // it was found on PATH, or is a line for the shell
+	wrapper     bool     // it was found on PATH, is a line for the shell, or known to start the app in another process
 	nodeDir     string   // of the Node that the app asks for, to be before its PATH; "" = none
 }
 
@@ -76,7 +76,7 @@ func (r *Resolver) command(spec app.Spec) (command, error) {
 		return command{}, err
 	}
 	cmd := command{program: file.path, dir: filepath.Dir(file.path), interpreter: noInterpreter, nodeDir: nodeDir}
-	if file.onPath {
+	if file.onPath || isStarter(file.path) {
 		cmd.dir, cmd.wrapper = spec.Cwd, true
 	}
 	if cmd.argv, cmd.runtime, err = r.interpreted(look, spec, file); err != nil {
