@@ -66,7 +66,7 @@ func checkJob(spec app.Spec) error {
 		err = errors.New("a job cannot be a cluster")
 	}
 	if err != nil {
-		return app.Errorf(app.CodeInvalid, "cannot run %q by a schedule: %w", spec.Name, err).WithHint("like --schedule \"0 4 * * *\" for every day at 4:00")
+		return app.Errorf(app.CodeInvalid, "cannot run %q by a schedule: %w", spec.Name, err).WithHint("like --schedule \"0 4 * * *\" for every day at 4:00; zones are like Europe/Berlin")
 	}
 	return nil
 }
@@ -189,6 +189,9 @@ func (j *jobs) awaitEnd(ctx context.Context, m *cluster.Member) bool {
 	}
 }
 
+// dueStamp names the zone: it is the job's, and the times around it are of the machine's.
+const dueStamp = time.DateTime + " MST"
+
 // done records what the app's history does not tell by itself.
 func (j *jobs) done(o schedule.Outcome) {
 	a := j.d.upkeep.byID(o.ID)
@@ -199,9 +202,9 @@ func (j *jobs) done(o schedule.Outcome) {
 	if a == nil || why == "" && !o.Late {
 		return
 	}
-	words := fmt.Sprintf("the run of %s was left out: %s", o.Due.Format(time.DateTime), why)
+	words := fmt.Sprintf("the run of %s was left out: %s", o.Due.Format(dueStamp), why)
 	if why == "" {
-		words = fmt.Sprintf("this run made up for that of %s", o.Due.Format(time.DateTime))
+		words = fmt.Sprintf("this run made up for that of %s", o.Due.Format(dueStamp))
 	}
 	for _, m := range a.group.Members() {
 		j.d.tell(a, m.ID, app.EventSchedule, words)

@@ -70,7 +70,7 @@ func (u *upkeep) said(what string, err error) {
 // checkUpkeep refuses settings that can never work.
 func checkUpkeep(spec app.Spec) error {
 	if _, _, err := cronOf(spec); err != nil {
-		return app.Errorf(app.CodeInvalid, "cannot restart %q by cron: %w", spec.Name, err).WithHint("five fields, like \"0 4 * * *\" for every day at 4:00")
+		return app.Errorf(app.CodeInvalid, "cannot restart %q by cron: %w", spec.Name, err).WithHint("five fields, like \"0 4 * * *\" for every day at 4:00; zones are like Europe/Berlin")
 	}
 	return errors.Join(checkWatch(spec), checkHealth(spec), checkLines(spec), checkJob(spec), checkHooks(spec))
 }

@@ -49,8 +49,7 @@ func (g Graph) Check(names ...string) error {
 	for _, name := range names {
 		for _, d := range g[name] {
 			if _, known := g[d.App]; !known {
-				return app.Errorf(app.CodeInvalid, "cannot start %q: it depends on %q, and there is no such app", name, d.App).
-					WithHint("gpm list shows the names; apps of one file may depend on each other")
+				return g.unknown(name, d.App)
 			}
 		}
 	}
@@ -59,6 +58,18 @@ func (g Graph) Check(names ...string) error {
 			WithHint("one of them has to do without")
 	}
 	return nil
+}
+
+// unknown says what is wrong with a dependency on an app that there is not.
+func (g Graph) unknown(name, on string) error {
+	if i := strings.LastIndexByte(on, ':'); i > 0 {
+		if _, known := g[on[:i]]; known {
+			return app.Errorf(app.CodeInvalid, "cannot start %q: it depends on %q, and %q is no condition", name, on, on[i+1:]).
+				WithHint("conditions are started, listening, healthy and completed")
+		}
+	}
+	return app.Errorf(app.CodeInvalid, "cannot start %q: it depends on %q, and there is no such app", name, on).
+		WithHint("gpm list shows the names; apps of one file may depend on each other")
 }
 
 // Facts is an app as far as others may wait for it: its instances, and whether all of them listen.

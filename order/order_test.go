@@ -35,6 +35,9 @@ func TestCheck(t *testing.T) {
 			t.Errorf("error %v, want %q", err, name)
 		}
 	}
+	if err := (Graph{"web": on("db:ready"), "db": nil}).Check("web"); err == nil || !strings.Contains(err.Error(), `"ready" is no condition`) {
+		t.Errorf("error %v, want the condition named", err)
+	}
 }
 
 // TestCycleIsFoundAndReal: a path that is returned is one, and there is none when every app depends on earlier ones only.

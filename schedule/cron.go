@@ -20,7 +20,7 @@ type Cron struct {
 
 // Errors of Parse.
 var (
-	errFields = errors.New("it needs 5 fields (minute hour day month weekday), 6 with seconds first, or a word such as @daily or @every 5m")
+	errFields = errors.New("not 5 fields (minute hour day month weekday), 6 with seconds first, or a word such as @daily or @every 5m")
 	errNever  = errors.New("it never happens")
 )
 
@@ -33,7 +33,8 @@ const starBit = 1 << 63
 func Parse(text, zone string) (Cron, error) {
 	c, err := parse(strings.TrimSpace(text), zone)
 	if err != nil {
-		return Cron{}, fmt.Errorf("cannot read schedule %q: %w", text, err)
+		expr, _ := cutZone(text)
+		return Cron{}, fmt.Errorf("cannot read schedule %q: %w", expr, err)
 	}
 	return c, nil
 }
@@ -85,7 +86,7 @@ func loadZone(name string) (*time.Location, error) {
 	}
 	loc, err := time.LoadLocation(name)
 	if err != nil {
-		return nil, fmt.Errorf("there is no time zone %q: %w", name, err)
+		return nil, fmt.Errorf("there is no time zone %q", name)
 	}
 	return loc, nil
 }
@@ -113,7 +114,7 @@ func parsePeriod(text string) (time.Duration, error) {
 
 func parseFields(expr string) (*cron.SpecSchedule, error) {
 	if n := len(strings.Fields(expr)); !strings.HasPrefix(expr, "@") && n != 5 && n != 6 {
-		return nil, fmt.Errorf("it has %d fields: %w", n, errFields)
+		return nil, fmt.Errorf("its number of fields is %d, %w", n, errFields)
 	}
 	// The zone is ours: in UTC the library has no daylight saving to go wrong with.
 	p := cron.NewParser(cron.SecondOptional | cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow | cron.Descriptor)

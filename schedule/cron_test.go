@@ -20,18 +20,18 @@ func zone(t testing.TB, name string) *time.Location {
 
 func TestParseRefuses(t *testing.T) {
 	for text, why := range map[string]string{
-		"":               "0 fields",
-		"* * * *":        "4 fields",
+		"":               "is 0",
+		"* * * *":        "is 4",
 		"61 * * * *":     "61",
 		"0 0 30 2 *":     "never happens",
-		"TZ=":            "0 fields",
+		"TZ=":            "is 0",
 		"TZ=0":           "no time zone",
-		"CRON_TZ=Mars/X": "no time zone",
+		"CRON_TZ=Mars/X": `schedule "": there is no time zone "Mars/X"`,
 		"@every":         "duration",
 		"@every 10ms":    "at least one second",
 		"@reboot":        "@reboot",
 		"a b c d e":      "cannot read schedule",
-		"0 0 * * * * *":  "7 fields",
+		"0 0 * * * * *":  "is 7",
 	} {
 		if _, err := Parse(text, ""); err == nil || !strings.Contains(err.Error(), why) {
 			t.Errorf("%q: %v, want %q", text, err, why)

@@ -87,7 +87,11 @@ func (r *Runner) due(e *job, v verdict, now time.Time) {
 		e.waiting = &m
 		e.cancel(ErrReplaced)
 	case leaveOut:
-		r.leave(e, m, "still running")
+		why := "still running"
+		if e.waiting != nil {
+			why = "one waits already"
+		}
+		r.leave(e, m, why)
 	}
 }
 

@@ -31,7 +31,7 @@ type Outcome struct {
 	Begun time.Time // zero when it never ran
 	Ended time.Time
 	Late  bool   // it made up for moments that had passed unseen
-	Left  string // why it was left out: "still running", "missed"; "" when it ran
+	Left  string // why it was left out: "still running", "one waits already", "missed"; "" when it ran
 	Err   error  // of the run
 }
 

@@ -103,7 +103,7 @@ func TestOverlap(t *testing.T) {
 		want    []string
 	}{
 		{Skip, []string{"a 20s: still running", "a 30s: still running", "a 10s: ran 26s", "a 50s: still running"}},
-		{Queue, []string{"a 30s: still running", "a 10s: ran 26s", "a 50s: still running"}},
+		{Queue, []string{"a 30s: one waits already", "a 10s: ran 26s", "a 50s: one waits already"}},
 		{Replace, []string{"a 10s: the next run is due", "a 20s: the next run is due", "a 30s: the next run is due", "a 40s: the next run is due"}},
 	} {
 		t.Run(c.overlap.String(), func(t *testing.T) {

@@ -119,6 +119,7 @@ func awaitBooted(ctx context.Context, client *ipc.Client, name string) (ports []
 	tick := time.NewTicker(movePause)
 	defer tick.Stop()
 	for {
+		asked := time.Now()
 		list, err := client.Processes(ctx, ipc.ListQuery{Selectors: []string{name}})
 		if err != nil {
 			return nil, err
@@ -128,7 +129,7 @@ func awaitBooted(ctx context.Context, client *ipc.Client, name string) (ports []
 			return nil, err
 		}
 		ports, met := portsMet(events)
-		idle := !slices.ContainsFunc(list, func(st app.Status) bool { return st.Uptime(time.Now()) < bootLimit })
+		idle := !slices.ContainsFunc(list, func(st app.Status) bool { return st.Uptime(asked) < bootLimit })
 		switch {
 		case slices.ContainsFunc(list, hasFailed):
 			return nil, app.Errorf(app.CodeInvalid, "it ends right after its start").WithHint("gpm logs %s", name)
@@ -235,13 +236,14 @@ func awaitMoved(ctx context.Context, client *ipc.Client, name string, ports []in
 	tick := time.NewTicker(movePause)
 	defer tick.Stop()
 	for {
+		asked := time.Now()
 		list, err := client.Processes(ctx, ipc.ListQuery{Selectors: []string{name}})
 		switch missing := without(ports, sockets.ListeningPorts()); {
 		case err != nil:
 			return err
 		case slices.ContainsFunc(list, hasFailed):
 			return app.Errorf(app.CodeInvalid, "it ends right after its start").WithHint("gpm logs %s", name)
-		case len(missing) == 0 && isUp(list, len(ports) > 0):
+		case len(missing) == 0 && isUp(list, len(ports) > 0, asked):
 			return nil
 		case ctx.Err() == nil:
 		case len(missing) > 0:
@@ -260,10 +262,11 @@ func hasFailed(st app.Status) bool {
 	return st.State == app.Waiting || st.State == app.Errored || st.State == app.Stopped || st.Restarts > 0
 }
 
-// isUp says whether all processes are online, and have been for a while where nothing else proves them.
-func isUp(list []app.Status, listens bool) bool {
+// isUp says whether all processes are online, and have been for a while where nothing else proves them. That counts up to
+// the moment of the question: while a busy machine brings the answer, a process that it says is online may long have ended.
+func isUp(list []app.Status, listens bool, asked time.Time) bool {
 	return len(list) > 0 && !slices.ContainsFunc(list, func(st app.Status) bool {
-		return st.State != app.Online || !listens && st.Uptime(time.Now()) < moveProof
+		return st.State != app.Online || !listens && st.Uptime(asked) < moveProof
 	})
 }
 
