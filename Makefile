@@ -26,7 +26,7 @@ build:
 	$(GOBUILD) -tags packed -overlay bin/overlay.json -o bin/gpm ./cmd/gpm
 
 test: deps
-	go test -count=1 -timeout=10m ./...
+	go test -count=1 -timeout=15m ./...
 
 # The long forms of what test shows about logs: 10 million lines, 50 kills, a minute of 100 apps, a line of 1 GB.
 logs-proof: deps

@@ -149,8 +149,8 @@ type Policy struct {
 	HangLimit     time.Duration `json:"hang_limit,omitempty"`  // a Node process whose event loop does not turn for so long is replaced; 0 = never
 }
 
-// DefaultPolicy returns gpm's defaults: pm2's numbers where they are sound, a
-// longer kill timeout, and exponential back-off.
+// DefaultPolicy returns gpm's defaults: pm2's numbers where they are sound, a longer kill timeout, exponential back-off, and more time to
+// become ready: pm2 goes on when that is over, gpm gives a replacement up.
 func DefaultPolicy() Policy {
 	return Policy{
 		MinUptime:     time.Second,
@@ -160,7 +160,7 @@ func DefaultPolicy() Policy {
 		StableAfter:   30 * time.Second,
 		KillSignal:    "SIGINT",
 		KillTimeout:   5 * time.Second,
-		ListenTimeout: 3 * time.Second,
+		ListenTimeout: 30 * time.Second,
 	}
 }
 

@@ -3,147 +3,94 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"context"
-	"errors"
-	"fmt"
-	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 )
 
-// serveApp answers requests, and writes its port into the file of its argument.
-const serveApp = `
-require('http').createServer((req, res) => res.end('ok')).listen(0, '127.0.0.1', function () {
-  require('fs').writeFileSync(process.argv[2] + '.new', String(this.address().port))
-  require('fs').renameSync(process.argv[2] + '.new', process.argv[2])
-})
+// busyApp makes garbage as a server does, at a steady pace.
+const busyApp = `
+const kept = []
+setInterval(() => {
+  for (let i = 0; i < 5000; i++) kept[i % 100] = { i, text: 'text ' + i, list: [i, i, i, i] }
+}, 10)
 `
 
-// numberFrom waits for a file with a number in it.
-func numberFrom(ctx context.Context, file string) (float64, error) {
-	for ctx.Err() == nil {
-		if text, err := os.ReadFile(file); err == nil {
-			return strconv.ParseFloat(string(text), 64)
-		}
-		if err := pause(ctx, 50*time.Millisecond); err != nil {
-			return 0, err
-		}
-	}
-	return 0, ctx.Err()
-}
-
 const (
-	agentClients = 8
-	agentSlice   = 2 * time.Second
+	agentWarmUp = 3 * time.Second
+	agentSlice  = 8 * time.Second
+	// agentQuiet is how long after a look the agent has ceased to report.
+	agentQuiet = 17 * time.Second
 )
 
-// measureAgent loads two servers in turns, one with the agent, which reports meanwhile, and one without. What counts is the
-// processor time of a request, and of that the median of the differences within a turn: what else the machine does
-// changes both.
+// measureAgent looks at the processor time of a process whose agent reports now and then not, as somebody looks or not:
+// the median of the differences. When nobody looks there is nothing of the agent on the way of a request; when somebody does
+// it costs the same whatever the app does, but for what the garbage collector tells. So that is what it takes of a server
+// that is busy, too. The costs of requests differ from one second to the next by ten times as much.
 func measureAgent(ctx context.Context, r *report, both []*manager) error {
 	gpm := both[0]
-	script := filepath.Join(gpm.scripts, "serve.js")
-	if err := os.WriteFile(script, []byte(serveApp), 0o644); err != nil {
+	script := filepath.Join(gpm.scripts, "busy.js")
+	if err := os.WriteFile(script, []byte(busyApp), 0o644); err != nil {
 		return err
 	}
-	servers := []*server{{name: "without", args: []string{"--no-agent"}}, {name: "with"}}
-	for _, s := range servers {
-		file := filepath.Join(gpm.scripts, s.name)
-		args := append(append([]string{"start", script, "--name", s.name}, s.args...), "--", file)
-		if _, _, err := gpm.run(ctx, args...); err != nil {
-			return err
-		}
-		port, err := numberFrom(ctx, file)
-		if err != nil {
-			return err
-		}
-		_, out, err := gpm.run(ctx, "pid", s.name)
-		if err != nil {
-			return err
-		}
-		s.address = fmt.Sprintf("127.0.0.1:%.0f", port)
-		if s.pid, err = strconv.Atoi(strings.TrimSpace(out)); err != nil {
-			return err
-		}
+	if _, _, err := gpm.run(ctx, "start", script, "--name", "busy"); err != nil {
+		return err
+	}
+	_, out, err := gpm.run(ctx, "pid", "busy")
+	if err != nil {
+		return err
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(out))
+	if err != nil {
+		return err
+	}
+	if err := pause(ctx, agentWarmUp); err != nil {
+		return err
 	}
 	var added []float64
-	for run := range r.runs {
+	for run := range r.rounds {
 		progress("agent, run %d", run+1)
-		cost := make([]float64, len(servers))
-		for i := range servers {
-			k := (i + run) % len(servers) // neither is always the first
-			var err error
-			if cost[k], err = servers[k].load(ctx, gpm); err != nil {
-				return err
-			}
+		share, err := agentShare(ctx, gpm, pid)
+		if err != nil {
+			return err
 		}
-		added = append(added, 100*(cost[1]/cost[0]-1))
+		added = append(added, share)
 	}
-	r.add("what the agent adds to a request's processor time", "%", []float64{median(added)}, "< 1 %", 1)
-	_, _, err := gpm.run(ctx, "delete", "with", "without")
+	r.add("what the agent takes of a core while it reports", "%", []float64{median(added)}, "< 1 %", 1)
+	_, _, err = gpm.run(ctx, "delete", "busy")
 	return err
 }
 
-// server is an app that is under load.
-type server struct {
-	name, address string
-	args          []string
-	pid           int
-}
-
-// load returns the microseconds of processor time of a request.
-func (s *server) load(ctx context.Context, gpm *manager) (float64, error) {
+// agentShare returns how many percent of a core a process takes more while its agent reports.
+func agentShare(ctx context.Context, gpm *manager, pid int) (float64, error) {
 	if _, _, err := gpm.run(ctx, "list"); err != nil { // has the agent report
 		return 0, err
 	}
-	before, err := cpuTime([]int{s.pid})
+	looked := time.Now()
+	with, err := share(ctx, pid)
 	if err != nil {
 		return 0, err
 	}
-	var answered atomic.Int64
-	var clients sync.WaitGroup
-	errs := make([]error, agentClients)
-	end := time.Now().Add(agentSlice)
-	for i := range agentClients {
-		clients.Go(func() { errs[i] = askUntil(s.address, end, &answered) })
-	}
-	clients.Wait()
-	after, err := cpuTime([]int{s.pid})
-	if err = errors.Join(append(errs, err)...); err != nil {
+	if err := pause(ctx, time.Until(looked.Add(agentQuiet))); err != nil {
 		return 0, err
 	}
-	return float64((after - before).Microseconds()) / float64(max(1, answered.Load())), nil
+	without, err := share(ctx, pid)
+	return with - without, err
 }
 
-// askUntil asks again and again on one connection.
-func askUntil(address string, end time.Time, answered *atomic.Int64) error {
-	conn, err := net.Dial("tcp", address)
+// share returns how many percent of a core a process takes during a slice of time.
+func share(ctx context.Context, pid int) (float64, error) {
+	before, err := cpuTime([]int{pid})
 	if err != nil {
-		return err
+		return 0, err
 	}
-	defer conn.Close()
-	request := bytes.NewBufferString("GET / HTTP/1.1\r\nHost: " + address + "\r\n\r\n").Bytes()
-	in := bufio.NewReader(conn)
-	for time.Now().Before(end) {
-		if _, err := conn.Write(request); err != nil {
-			return err
-		}
-		resp, err := http.ReadResponse(in, nil)
-		if err != nil {
-			return err
-		}
-		if _, err := in.Discard(int(resp.ContentLength)); err != nil {
-			return err
-		}
-		answered.Add(1)
+	began := time.Now()
+	if err := pause(ctx, agentSlice); err != nil {
+		return 0, err
 	}
-	return nil
+	after, err := cpuTime([]int{pid})
+	return 100 * float64(after-before) / float64(time.Since(began)), err
 }

@@ -91,3 +91,16 @@ func sendMessages(count int, result string) error {
 	next := result + ".new"
 	return errors.Join(os.WriteFile(next, []byte(strconv.FormatFloat(rate, 'f', 0, 64)), 0o644), os.Rename(next, result))
 }
+
+// numberFrom waits for a file with a number in it.
+func numberFrom(ctx context.Context, file string) (float64, error) {
+	for ctx.Err() == nil {
+		if text, err := os.ReadFile(file); err == nil {
+			return strconv.ParseFloat(string(text), 64)
+		}
+		if err := pause(ctx, 50*time.Millisecond); err != nil {
+			return 0, err
+		}
+	}
+	return 0, ctx.Err()
+}

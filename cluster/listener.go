@@ -220,7 +220,7 @@ func (h *hub) steer(key string) {
 	}
 	policy := sockets.Evenly
 	if h.isSticky() {
-		policy = sockets.ByClientInPairs
+		policy = sockets.ByClient
 	}
 	if err := l.Steer(h.live(key), policy); err != nil {
 		h.log.Warn("Cannot steer connections", "address", key, "err", err)

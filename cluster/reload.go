@@ -200,7 +200,8 @@ func (g *Group) prove(ctx context.Context, next *face, wanted []string, canary b
 		return errors.New(st.Reason)
 	}
 	ref := Ref{st.ID, st.Seq}
-	late := fmt.Errorf("it does not %s within %s", expected(g.cfg.Spec(), wanted), policy.ReadyWithin())
+	late := app.Errorf(app.CodeTimeout, "it does not %s within %s", expected(g.cfg.Spec(), wanted), policy.ReadyWithin()).
+		WithHint("if it needs more time, give it more by --listen-timeout")
 	limit, cancel := context.WithDeadlineCause(ctx, deadline, late)
 	defer cancel()
 	if err := g.theHub().awaitServing(limit, ref, wanted); err != nil {
@@ -284,7 +285,11 @@ func (g *Group) giveUp(m *Member, next *face, why error) Replaced {
 	}
 	reason := fmt.Sprintf("the new process failed: %s; the old one goes on", why)
 	m.report(app.Event{Kind: app.EventReload, Reason: reason, Exit: exit, Lines: lines})
-	return Replaced{Member: m, Status: m.Status(), Err: app.Errorf(app.CodeConflict, "cannot reload: %s", reason), Lines: lines}
+	failed := app.Errorf(app.CodeConflict, "cannot reload: %s", reason)
+	if late, ok := errors.AsType[*app.Error](why); ok && late.Hint != "" {
+		failed = failed.WithHint("%s", late.Hint)
+	}
+	return Replaced{Member: m, Status: m.Status(), Err: failed, Lines: lines}
 }
 
 // report tells something about the instance that changes nothing in it: about its process, unless it names an earlier one.

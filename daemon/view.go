@@ -117,7 +117,7 @@ func (d *Daemon) getDetails(ctx context.Context, q ipc.DetailsQuery) ([]app.Deta
 	out := make([]app.Detail, len(found))
 	failing := d.pump.Failing()
 	for i, in := range found {
-		out[i] = d.detail(ctx, in, failing)
+		out[i] = d.detail(ctx, in, failing, q.Brief)
 	}
 	if q.Brief {
 		d.addBriefUsage(ctx, out)
@@ -152,7 +152,7 @@ func (d *Daemon) addWholeUsage(ctx context.Context, det *app.Detail, in instance
 	addNode(det.Usage, in.app.group.Figures(ctx, figurePatience), det.ID)
 }
 
-func (d *Daemon) detail(ctx context.Context, in instance, failing map[string]logs.Trouble) app.Detail {
+func (d *Daemon) detail(ctx context.Context, in instance, failing map[string]logs.Trouble, brief bool) app.Detail {
 	st, spec := d.view(in), in.app.spec()
 	st.LogTrouble = d.logTrouble(in, failing)
 	det := app.Detail{Status: st, Spec: spec, PidFile: launch.PidPath(d.cfg.Home, spec, st.ID)}
@@ -160,12 +160,18 @@ func (d *Daemon) detail(ctx context.Context, in instance, failing map[string]log
 	det.AllLog = launch.CombinedLogPath(d.cfg.Home, spec, st.ID)
 	inst := launch.Instance{ID: st.ID, Slot: st.Slot, Seq: st.Seq, Home: d.cfg.Home, HomeHash: d.hash}
 	if plan, err := d.resolver.Resolve(spec, inst); err == nil {
-		det.Program, det.Argv, det.ProcEnv = plan.Program, plan.Spawn.Argv, envMap(plan.Spawn.Env)
+		det.Program, det.Argv = plan.Program, plan.Spawn.Argv
+		if !brief {
+			det.ProcEnv = envMap(plan.Spawn.Env)
+		}
+	}
+	det.Shown, det.Traffic = in.member.Shown(ctx), in.member.Traffic(ctx)
+	if brief {
+		return det
 	}
 	if p, ok := d.cgroups.Pressure(childKey(st.ID, st.Seq)); ok {
 		det.Pressure = &p
 	}
-	det.Shown, det.Traffic = in.member.Shown(ctx), in.member.Traffic(ctx)
 	return det
 }
 

@@ -44,6 +44,9 @@ func TestClusterBrokenVersion(t *testing.T) {
 		if strings.Contains(b.code, "no such table") && !strings.Contains(r.err, "no such table") {
 			t.Errorf("%s: the last words of the new process are missing:\n%s", name, r.err)
 		}
+		if (b.within != "60s") != strings.Contains(r.err, "give it more by --listen-timeout") {
+			t.Errorf("%s: what is late, and nothing else, is told of its time limit:\n%s", name, r.err)
+		}
 		if after := pidsOf(h.instances("web")); after[0] != before[0] || after[1] != before[1] {
 			t.Errorf("%s: pids were %v and are %v", name, before, after)
 		}

@@ -126,7 +126,7 @@ func (c *Client) Details(ctx context.Context, selectors ...string) ([]app.Detail
 	return c.details(ctx, DetailsQuery{Selectors: selectors})
 }
 
-// BriefDetails is Details with no more of Usage than Processes has: of many processes it takes a fraction of the time.
+// BriefDetails is Details with no more of Usage than Processes has, no Pressure and no ProcEnv: of many processes it takes a fraction of the time.
 func (c *Client) BriefDetails(ctx context.Context, selectors ...string) ([]app.Detail, error) {
 	return c.details(ctx, DetailsQuery{Selectors: selectors, Brief: true})
 }

@@ -18,7 +18,7 @@ type ListQuery struct {
 // DetailsQuery is the query of GET /v1/details: ?sel=a&brief=1.
 type DetailsQuery struct {
 	Selectors []string
-	Brief     bool // Usage as in a list: what takes a look at each process by itself is left out
+	Brief     bool // Usage as in a list, no Pressure, no ProcEnv: what costs a look at each process, or is as long as all the rest, is left out
 }
 
 // EventQuery is the query of GET /v1/events: ?since=SEQ&follow=1&last=N.

@@ -47,18 +47,21 @@ func monit(u *app.Usage) *Object {
 	return o
 }
 
+// settings is about how many members of pm2_env are no variables.
+const settings = 64
+
 // Env is pm2_env: the settings, the environment once as "env" and once flattened,
 // and the state. A variable never hides a setting or the state of the same name.
 func Env(p Process, v View) *Object {
-	o := &Object{}
 	env := environment(p, v)
+	o := sized(len(env.Members()) + settings)
 	identity(o, p, env)
 	restarting(o, p)
 	execution(o, p)
 	for _, key := range slices.Sorted(maps.Keys(p.More.Settings)) {
 		o.SetNew(key, p.More.Settings[key])
 	}
-	state := &Object{}
+	state := sized(settings)
 	condition(state, p, v)
 	for _, m := range env.Members() {
 		if _, taken := state.Get(m.Key); !taken {
@@ -74,7 +77,7 @@ func Env(p Process, v View) *Object {
 // environment is the declared one, not the process's: it is what `save` keeps and
 // a restart needs.
 func environment(p Process, v View) *Object {
-	o := &Object{}
+	o := sized(len(p.Spec.Env) + 1)
 	for _, key := range slices.Sorted(maps.Keys(p.Spec.Env)) {
 		value := p.Spec.Env[key]
 		if v.Mask != nil {

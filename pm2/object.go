@@ -3,6 +3,7 @@ package pm2
 import (
 	"bytes"
 	"encoding/json"
+	"strconv"
 )
 
 // Object is a JSON object that keeps the order of its keys, as JavaScript does:
@@ -16,6 +17,11 @@ type Object struct {
 type Member struct {
 	Key   string
 	Value any
+}
+
+// sized is an empty object with room for n keys.
+func sized(n int) *Object {
+	return &Object{members: make([]Member, 0, n), index: make(map[string]int, n)}
 }
 
 // Set gives key a value; a new key goes to the end.
@@ -56,7 +62,7 @@ func (o *Object) Without(keys ...string) *Object {
 	for _, k := range keys {
 		drop[k] = true
 	}
-	out := &Object{}
+	out := sized(len(o.members))
 	for _, m := range o.members {
 		if !drop[m.Key] {
 			out.Set(m.Key, m.Value)
@@ -66,32 +72,82 @@ func (o *Object) Without(keys ...string) *Object {
 }
 
 // MarshalJSON implements json.Marshaler.
-func (o *Object) MarshalJSON() ([]byte, error) {
-	out := []byte{'{'}
+func (o *Object) MarshalJSON() ([]byte, error) { return o.appendTo(nil) }
+
+func (o *Object) appendTo(out []byte) (_ []byte, err error) {
+	out = append(out, '{')
 	for i, m := range o.members {
 		if i > 0 {
 			out = append(out, ',')
 		}
-		key, err := Encode(m.Key)
-		if err != nil {
+		if out, err = appendString(out, m.Key); err != nil {
 			return nil, err
 		}
-		value, err := Encode(m.Value)
-		if err != nil {
+		if out, err = appendValue(append(out, ':'), m.Value); err != nil {
 			return nil, err
 		}
-		out = append(append(append(out, key...), ':'), value...)
 	}
 	return append(out, '}'), nil
 }
 
 // Encode is json.Marshal without the escapes for HTML, as JavaScript writes it.
-func Encode(v any) ([]byte, error) {
-	var buf bytes.Buffer
-	enc := json.NewEncoder(&buf)
+func Encode(v any) ([]byte, error) { return appendValue(nil, v) }
+
+// appendValue writes what lists of processes are made of by itself: encoding/json checks and copies anew
+// at every level what an Object has written.
+func appendValue(out []byte, v any) (_ []byte, err error) {
+	switch v := v.(type) {
+	case string:
+		return appendString(out, v)
+	case bool:
+		return strconv.AppendBool(out, v), nil
+	case int:
+		return strconv.AppendInt(out, int64(v), 10), nil
+	case *Object:
+		if v != nil {
+			return v.appendTo(out)
+		}
+	case []*Object:
+		if v == nil {
+			break
+		}
+		out = append(out, '[')
+		for i, o := range v {
+			if i > 0 {
+				out = append(out, ',')
+			}
+			if out, err = appendValue(out, o); err != nil {
+				return nil, err
+			}
+		}
+		return append(out, ']'), nil
+	}
+	return appendAny(out, v)
+}
+
+func appendString(out []byte, s string) ([]byte, error) {
+	if isPlain(s) {
+		return append(append(append(out, '"'), s...), '"'), nil
+	}
+	return appendAny(out, s)
+}
+
+func appendAny(out []byte, v any) ([]byte, error) {
+	buf := bytes.NewBuffer(out)
+	enc := json.NewEncoder(buf)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(v); err != nil {
 		return nil, err
 	}
 	return bytes.TrimSuffix(buf.Bytes(), []byte("\n")), nil
+}
+
+// isPlain says that a string needs no escapes.
+func isPlain(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c >= 0x7f || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
 }

@@ -223,7 +223,7 @@ func TestCallerGivesUp(t *testing.T) {
 		if _, err := r.Start(ctx, "user"); !errors.Is(err, app.ErrTimeout) || !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("got %v, want a timeout", err)
 		}
-		r.pass(2 * time.Second)
+		r.pass(app.DefaultPolicy().ListenTimeout)
 		if st := r.expect(app.Online); st.Reason == "" {
 			t.Error("online without readiness and without a warning")
 		}

@@ -83,8 +83,8 @@ func TestSteerKeepsConnectionsFromADeadSlot(t *testing.T) {
 
 func TestByClientSticks(t *testing.T) {
 	for _, host := range []string{"127.0.0.1", ""} {
-		g := open(t, Address{Host: host}, 0, 1, 2)
-		if err := g.Steer([]int{0, 1, 2}, ByClient); err != nil {
+		g := open(t, Address{Host: host}, 0, 2, 4)
+		if err := g.Steer([]int{0, 2, 4}, ByClient); err != nil {
 			t.Fatal(err)
 		}
 		used := map[int]bool{}

@@ -10,9 +10,8 @@ type Policy uint8
 
 // The policies.
 const (
-	Evenly          Policy = iota // each connection for itself: in turn where the kernel permits, else at random
-	ByClient                      // connections of one client address stay with one slot
-	ByClientInPairs               // the same, where the slots 2n and 2n+1 are one: of them the live one has their clients
+	Evenly   Policy = iota // each connection for itself: in turn where the kernel permits, else at random
+	ByClient               // connections of one client address stay with one pair of slots, 2n and 2n+1: with the live one of them
 )
 
 // Insn is one instruction of a classic BPF program, struct sock_filter of linux/filter.h.
@@ -64,12 +63,8 @@ func program(o order, live []int, p Policy) []Insn {
 		return nil
 	}
 	live = serving(o, live)
-	switch p {
-	case ByClient:
-		return byClient(o, slices.Sorted(slices.Values(o)), live)
-	case ByClientInPairs:
-		all := onePerPair(o, live)
-		return byClient(o, all, slices.DeleteFunc(live, func(s int) bool { return !slices.Contains(all, s) }))
+	if p == ByClient {
+		return byClient(o, onePerPair(o, live), live)
 	}
 	return append([]Insn{{Code: ldAbsW, K: adRandom}}, choose(o, live)...)
 }
@@ -110,9 +105,10 @@ func branches(o order, slots, wanted []int) (out []Insn) {
 // scratch holds the client's hash.
 const scratch = 0
 
-// byClient chooses among all slots first and among the live ones only when that slot is
-// not live, so that a dead slot moves its own clients and nobody else's.
+// byClient chooses among all pairs first, each of which one slot stands for, and among the live ones of these only when that
+// slot is not live, so that a dead pair moves its own clients and nobody else's.
 func byClient(o order, all, live []int) []Insn {
+	live = slices.DeleteFunc(live, func(s int) bool { return !slices.Contains(all, s) })
 	out := append(clientHash(), Insn{Code: st, K: scratch})
 	if len(all) != len(live) {
 		out = append(out, Insn{Code: modK, K: uint32(len(all))})

@@ -33,7 +33,7 @@ func envFunc(c *cli, cmd *cobra.Command, selector string, o envOptions) error {
 	if err != nil {
 		return err
 	}
-	details, err := client.BriefDetails(cmd.Context(), selector)
+	details, err := client.Details(cmd.Context(), selector)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bufio"
+
 	"github.com/spf13/cobra"
 
 	"gpm/app"
@@ -9,17 +11,35 @@ import (
 
 func newJlistCommand(c *cli) *cobra.Command {
 	return newDumpCommand(c, "jlist", "Print the list as JSON, in the shape of pm2", func(list []*pm2.Object, _ bool) error {
-		return c.printJSON(list)
+		return c.printPM2(list)
 	})
 }
 
 func newPrettylistCommand(c *cli) *cobra.Command {
 	return newDumpCommand(c, "prettylist", "Print the same as JavaScript, for reading", func(list []*pm2.Object, asJSON bool) error {
 		if asJSON {
-			return c.printJSON(list)
+			return c.printPM2(list)
 		}
 		return c.printInspected(list)
 	})
+}
+
+// printPM2 prints an array, one element after the other: a long list is tens of megabytes.
+func (c *cli) printPM2(list []*pm2.Object) error {
+	out := bufio.NewWriter(c.out)
+	_ = out.WriteByte('[') // an error stays in out
+	for i, o := range list {
+		text, err := pm2.Encode(o)
+		if err != nil {
+			return err
+		}
+		if i > 0 {
+			_ = out.WriteByte(',')
+		}
+		_, _ = out.Write(text)
+	}
+	_, _ = out.WriteString("]\n")
+	return out.Flush()
 }
 
 func newDumpCommand(c *cli, name, short string, print func(list []*pm2.Object, asJSON bool) error) *cobra.Command {
