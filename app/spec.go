@@ -163,7 +163,7 @@ func DefaultPolicy() Policy {
 		StableAfter:   30 * time.Second,
 		KillSignal:    "SIGINT",
 		KillTimeout:   5 * time.Second,
-		ListenTimeout: 30 * time.Second,
+		ListenTimeout: 10 * time.Second,
 	}
 }
 

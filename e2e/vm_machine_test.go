@@ -28,7 +28,7 @@ type virtual struct {
 }
 
 // emulated is how long anything may take in there: a processor is emulated, on a machine that may be busy.
-const emulated = 5 * time.Minute
+const emulated = 15 * time.Minute
 
 func newVirtual(t *testing.T) *virtual {
 	t.Helper()
@@ -58,6 +58,11 @@ func newVirtual(t *testing.T) *virtual {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = v.qemu.Process.Kill(); _ = v.qemu.Wait() })
+	t.Cleanup(func() {
+		if console, err := os.ReadFile(filepath.Join(dir, "console.log")); err == nil && t.Failed() {
+			t.Logf("its console:\n%s", console[max(0, len(console)-4096):])
+		}
+	})
 	v.until("the machine has a serial line", func() bool {
 		v.line, err = net.Dial("unix", filepath.Join(dir, "line"))
 		return err == nil
@@ -75,8 +80,8 @@ func do(t *testing.T, words ...string) {
 }
 
 // bootID tells one boot from another; "" while nobody answers.
-func (v *virtual) bootID() string {
-	r, ok := v.ask("cat /proc/sys/kernel/random/boot_id", 5*time.Second)
+func (v *virtual) bootID(limit time.Duration) string {
+	r, ok := v.ask("cat /proc/sys/kernel/random/boot_id", limit)
 	if !ok || r.code != 0 {
 		return ""
 	}
@@ -85,8 +90,10 @@ func (v *virtual) bootID() string {
 
 func (v *virtual) awaitBoot(before string) {
 	v.t.Helper()
+	limit := 5 * time.Second // and ever more: what a machine under way gets to read is answered when it is up, one after the other
 	v.until("the machine is up", func() bool {
-		id := v.bootID()
+		id := v.bootID(limit)
+		limit = min(2*limit, time.Minute)
 		return id != "" && id != before
 	})
 	v.until("systemd is done with the boot", func() bool {
@@ -97,7 +104,7 @@ func (v *virtual) awaitBoot(before string) {
 
 func (v *virtual) reboot() {
 	v.t.Helper()
-	before := v.bootID()
+	before := v.bootID(emulated)
 	v.ask("systemctl reboot", 5*time.Second)
 	v.awaitBoot(before)
 }
