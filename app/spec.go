@@ -149,6 +149,9 @@ type Policy struct {
 	HangLimit     time.Duration `json:"hang_limit,omitempty"`  // a Node process whose event loop does not turn for so long is replaced; 0 = never
 }
 
+// TimeFormat is the LogFormat of --time.
+const TimeFormat = "YYYY-MM-DDTHH:mm:ss"
+
 // DefaultPolicy returns gpm's defaults: pm2's numbers where they are sound, a longer kill timeout, exponential back-off, and more time to
 // become ready: pm2 goes on when that is over, gpm gives a replacement up.
 func DefaultPolicy() Policy {
@@ -160,7 +163,7 @@ func DefaultPolicy() Policy {
 		StableAfter:   30 * time.Second,
 		KillSignal:    "SIGINT",
 		KillTimeout:   5 * time.Second,
-		ListenTimeout: 30 * time.Second,
+		ListenTimeout: 10 * time.Second,
 	}
 }
 

@@ -122,7 +122,7 @@ func stopFields() []Field {
 			put: func(s *app.Spec, v any) { s.Policy.NoTreekill = !v.(bool) }},
 		{Name: "wait_ready", Type: Bool, Default: "false", Spec: "policy.wait_ready", Doc: "The app is online only once it sends the message ready.",
 			put: func(s *app.Spec, v any) { s.Policy.WaitReady = v.(bool) }},
-		{Name: "listen_timeout", Type: Duration, Default: "30000", Spec: "policy.listen_timeout", Doc: "Milliseconds, or a time like 3s, to wait for readiness.",
+		{Name: "listen_timeout", Type: Duration, Default: "10000", Spec: "policy.listen_timeout", Doc: "Milliseconds, or a time like 3s, to wait for readiness.",
 			put: func(s *app.Spec, v any) { s.Policy.ListenTimeout = v.(time.Duration) }},
 	}
 }

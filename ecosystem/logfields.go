@@ -22,7 +22,7 @@ func logFields() []Field {
 		{Name: "time", Type: Bool, Default: "false", Spec: "log_date_format", Doc: "The same as log_date_format: YYYY-MM-DDTHH:mm:ss.",
 			put: func(s *app.Spec, v any) {
 				if v.(bool) && s.LogFormat == "" {
-					s.LogFormat = "YYYY-MM-DDTHH:mm:ss"
+					s.LogFormat = app.TimeFormat
 				}
 			}},
 		{Name: "log_rotate", Type: Bool, Default: "50 MiB a file, ten files", Doc: "When a log file is set aside and how long it is kept; false = never.", Spec: "log_rotate.off", Parts: rotateParts(),

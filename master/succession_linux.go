@@ -1,6 +1,7 @@
 package master
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -85,32 +86,47 @@ func (s *Succession) Close() error {
 }
 
 // Bequeath waits for the heir of the master, which is gone, and gives it all that the master kept. It closes s.
-func (l *Link) Bequeath(s *Succession, limit time.Duration) (err error) {
+func (l *Link) Bequeath(s *Succession, limit time.Duration) error {
 	if s == nil {
 		return nil
 	}
-	defer func() { err = errors.Join(err, s.Close()) }()
+	err := errors.New("no other master came")
+	for end := time.Now().Add(limit); ; {
+		heir, why := s.await(end)
+		if heir == nil {
+			return errors.Join(fmt.Errorf("cannot pass on what the master kept: %w", cmp.Or(why, err)), s.Close())
+		}
+		overdue := time.AfterFunc(time.Until(end), func() { heir.Close() })
+		err = l.copy.give(heir)
+		overdue.Stop()
+		heir.Close()
+		if err == nil { // else it was not one, or is dead: the next
+			return s.Close()
+		}
+	}
+}
+
+// await returns the next that comes, or nothing when the time is over.
+func (s *Succession) await(end time.Time) (*frame.Conn, error) {
 	wait := []unix.PollFd{{Fd: int32(s.fd), Events: unix.POLLIN}}
-	for end := time.Now().Add(limit); wait[0].Revents == 0; {
+	for wait[0].Revents == 0 {
 		left := time.Until(end)
 		if left <= 0 {
-			return errors.New("cannot pass on what the master kept: no other came")
+			return nil, nil
 		}
 		if _, err := unix.Poll(wait, int(left.Milliseconds())+1); err != nil && !errors.Is(err, unix.EINTR) {
-			return fmt.Errorf("cannot wait for the next master: %w", err)
+			return nil, err
 		}
 	}
 	fd, _, err := unix.Accept4(s.fd, unix.SOCK_CLOEXEC)
 	if err != nil {
-		return fmt.Errorf("cannot receive the next master: %w", err)
+		return nil, err
 	}
 	conn, err := frame.New(fd)
 	if err != nil {
-		return errors.Join(err, unix.Close(fd))
+		return nil, errors.Join(err, unix.Close(fd))
 	}
-	overdue := time.AfterFunc(limit, func() { conn.Close() })
-	defer overdue.Stop()
-	return errors.Join(l.copy.give(conn), conn.Close())
+	return conn, nil
 }
 
 // give sends everything. What is in the socket reaches the heir also when the daemon has ended.

@@ -37,6 +37,11 @@ func TestSuccession(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	stray, err := atSocket(s.path, func(fd int, at unix.Sockaddr) error { return unix.Connect(fd, at) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = unix.Close(stray) // who goes again is no heir
 	next := newTable(t, Options{})
 	fetched := make(chan error, 1)
 	go func() { fetched <- next.inherit(home) }()

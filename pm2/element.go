@@ -177,6 +177,9 @@ func execution(o *Object, p Process) {
 			o.Set(given.Key, given.Value)
 		}
 	}
+	if s.LogFormat == app.TimeFormat {
+		o.Set("time", true)
+	}
 	owner(o, s)
 	// What has no meaning here but is looked for there.
 	o.Set("pmx", true)

@@ -158,7 +158,7 @@ func withExtra(entry ecosystem.AppEntry) app.Spec {
 	spec := entry.Spec
 	spec.ShutdownWithMessage = spec.ShutdownWithMessage || entry.Extra["shutdown_with_message"] == true
 	if spec.LogFormat == "" && entry.Extra["time"] == true {
-		spec.LogFormat = "YYYY-MM-DDTHH:mm:ss"
+		spec.LogFormat = app.TimeFormat
 	}
 	for field, to := range map[string]*string{"log_date_format": &spec.LogFormat, "log_type": &spec.LogType, "log_file": &spec.LogFile} {
 		switch v := entry.Extra[field].(type) {

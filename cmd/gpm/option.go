@@ -136,7 +136,7 @@ func policyOptions() []option {
 		{"ready", "", "sign", "when it is online: notify (READY=1), 5s, tcp:PORT, an http URL or its /path, exec:COMMAND", "policy.ready", ready},
 		{"autoscale", "", "min-max", "keep the number of instances between bounds: 1-8,target=70,metric=loop|cpu,cooldown=30s; off", "autoscale", autoscale},
 		{"hang-limit", "", "time", "replace a Node process whose event loop does not turn for so long (default never)", "policy.hang_limit", duration(func(s S) *time.Duration { return &s.Policy.HangLimit })},
-		{"listen-timeout", "", "time", "how long to wait for readiness (default 30s)", "policy.listen_timeout", duration(func(s S) *time.Duration { return &s.Policy.ListenTimeout })},
+		{"listen-timeout", "", "time", "how long to wait for readiness (default 10s)", "policy.listen_timeout", duration(func(s S) *time.Duration { return &s.Policy.ListenTimeout })},
 	}
 }
 

@@ -300,7 +300,7 @@ func timeFormat(s *app.Spec, value string) error {
 	yes := false
 	err := toggle(func(*app.Spec) *bool { return &yes })(s, value)
 	if s.LogFormat = ""; yes {
-		s.LogFormat = "YYYY-MM-DDTHH:mm:ss"
+		s.LogFormat = app.TimeFormat
 	}
 	return err
 }
