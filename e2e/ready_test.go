@@ -37,7 +37,15 @@ func TestReadyByHTTP(t *testing.T) {
 	<-started // it says that its daemon is gone, or is told by the next one
 
 	pids := h.pids("late")
-	h.fails("/ready answers 503", "reload", "late", "--listen-timeout", "2s", "--update-env", "--env", "FLAG="+flag+"-never")
+	limit := 2 * time.Second // the whole of it is waited; on a busy machine nobody has been asked by then
+	h.until("a reload fails for what the new process answers", 2*time.Minute, func() bool {
+		r := h.run("reload", "late", "--listen-timeout", limit.String(), "--update-env", "--env", "FLAG="+flag+"-never")
+		limit *= 3
+		if r.code == 0 {
+			t.Fatalf("a process that is not ready was taken:\n%s", r.out)
+		}
+		return strings.Contains(r.err, "/ready answers 503")
+	})
 	for i, pid := range h.pids("late") {
 		if pid != pids[i] {
 			t.Errorf("process %d was replaced by one that is not ready", pids[i])
