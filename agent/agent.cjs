@@ -15,7 +15,10 @@ const MAX_COMMAND = 1 << 20; // characters of one command
 const CHUNK = 200; // module names in one line
 
 // The threads of an app share its descriptors and its heap limits: one agent does.
-if (isMainThread) start();
+if (isMainThread) {
+  start();
+  quietly(forgetStat);
+}
 
 function start() {
   const fd = Number(process.env.GPM_AGENT_FD);
@@ -24,6 +27,12 @@ function start() {
   quietly(() => blockOutput(process, 'stdout', 1));
   quietly(() => blockOutput(process, 'stderr', 2));
   quietly(() => connect(fd));
+}
+
+// forgetStat has a file be what was looked at last: Node's realpathSync judges folders that it knows by what that was, and does not resolve
+// the link that the app's script may be (node_modules/.bin/next) after a socket or a pipe.
+function forgetStat() {
+  fs.lstatSync(__filename);
 }
 
 function quietly(f) {

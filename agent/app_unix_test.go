@@ -328,6 +328,20 @@ console.log('ready'); setInterval(() => {}, 1000);
 	})
 }
 
+// TestLinkedScript: an app whose script is a link, as programs of node_modules/.bin are, finds what lies beside the file.
+func TestLinkedScript(t *testing.T) {
+	eachNode(t, func(t *testing.T, node string) {
+		main := write(t, "main.js", "console.log(__filename); setInterval(() => {}, 1000);")
+		link := filepath.Join(t.TempDir(), "program")
+		if err := os.Symlink(main, link); err != nil {
+			t.Fatal(err)
+		}
+		if got := start(t, node, link).line(); filepath.Base(got) != "main.js" {
+			t.Errorf("the app takes itself for %s, want %s", got, main)
+		}
+	})
+}
+
 func TestTypeScript(t *testing.T) {
 	eachNode(t, func(t *testing.T, node string) {
 		needMajor(t, node, 22)

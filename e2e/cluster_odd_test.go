@@ -90,7 +90,7 @@ func TestOddWorkers(t *testing.T) {
 	for name, code := range odd {
 		file := strings.ReplaceAll(name, " ", "-")
 		h.write(file+".js", code, 0o644)
-		h.must("start", file+".js", "-i", "1", "--kill-timeout", "1s", "--no-autorestart="+strconv.FormatBool(strings.Contains(name, "exits")))
+		h.must("start", file+".js", "-i", "1", "--listen-timeout", "3s", "--kill-timeout", "1s", "--no-autorestart="+strconv.FormatBool(strings.Contains(name, "exits")))
 		if name == "exits in the handshake" {
 			h.untilState(file, app.Stopped)
 			continue
