@@ -79,9 +79,9 @@ func (c *Client) send(ctx context.Context, r call) (*http.Response, error) {
 	return resp, nil
 }
 
-// A daemon that dies while it is asked is followed by another within moments.
+// A daemon that dies while it is asked is followed by another within moments, on a very busy machine within seconds.
 const (
-	successor  = 3 * time.Second
+	successor  = 10 * time.Second
 	retryPause = 10 * time.Millisecond
 )
 
@@ -108,7 +108,7 @@ func exchange[T any](ctx context.Context, c *Client, r call, w wait, read func(i
 	ctx, cancel := context.WithTimeoutCause(ctx, w.time, (*timeout)(&w))
 	defer cancel()
 	var v T
-	err := c.outlive(ctx, func() error {
+	err := c.outlive(ctx, min(successor, w.time*3/5), func() error {
 		resp, err := c.send(ctx, r)
 		if err != nil {
 			return err
@@ -123,16 +123,16 @@ func exchange[T any](ctx context.Context, c *Client, r call, w wait, read func(i
 }
 
 // outlive repeats a call whose daemon is being replaced: nobody was there, or it ended with one
-// of the given errors.
-func (c *Client) outlive(ctx context.Context, call func() error, also ...error) error {
+// of the given errors. patience is for how long after the first failure.
+func (c *Client) outlive(ctx context.Context, patience time.Duration, call func() error, also ...error) error {
 	err := call()
-	limit := time.After(successor)
+	limit := time.Now().Add(patience)
 	for {
 		again := c.seen.Load() && errors.Is(err, ErrNotRunning)
 		for _, e := range also {
 			again = again || errors.Is(err, e)
 		}
-		if !again {
+		if !again || time.Now().After(limit) {
 			return err
 		}
 		if errors.Is(err, ErrNotRunning) && c.Revive != nil {
@@ -142,8 +142,6 @@ func (c *Client) outlive(ctx context.Context, call func() error, also ...error) 
 		}
 		c.seen.Store(true)
 		select {
-		case <-limit:
-			return err
 		case <-ctx.Done():
 			return c.explain(ctx, err)
 		case <-time.After(retryPause):
@@ -163,7 +161,7 @@ func stream[T any](ctx context.Context, c *Client, r call, what string) iter.Seq
 		defer clock.Stop()
 		var zero T
 		var resp *http.Response
-		err := c.outlive(ctx, func() (err error) { resp, err = c.send(ctx, r); return err })
+		err := c.outlive(ctx, successor, func() (err error) { resp, err = c.send(ctx, r); return err })
 		if err != nil {
 			yield(zero, err)
 			return
