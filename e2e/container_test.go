@@ -129,7 +129,7 @@ func TestContainerExitCode(t *testing.T) {
 
 func TestContainerSignals(t *testing.T) {
 	// The app leaves orphans to the first process, and tells what it gets.
-	const app = `trap 'echo got USR1' USR1; trap 'echo got INT; exit 0' INT
+	const app = `trap 'echo got USR1' USR1; trap 'echo got INT; exit 7' INT
 echo ready
 while :; do sleep 0.05; done`
 	c := runContainer(t, "/bin/bash", "--interpreter", "none", "--", "-c", app)
@@ -143,7 +143,7 @@ while :; do sleep 0.05; done`
 	c.until("the signal arrives", func() bool { return strings.Contains(c.text(), "got USR1") })
 	c.until("no zombie is left", func() bool { return len(zombies(first)) == 0 })
 	c.signal(syscall.SIGTERM)
-	if code := c.code(); code != 0 || c.text() != "ready\ngot USR1\ngot INT\n" {
+	if code := c.code(); code != 7 || c.text() != "ready\ngot USR1\ngot INT\n" {
 		t.Errorf("exit code %d, output %q", code, c.text())
 	}
 }

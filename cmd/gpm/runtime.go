@@ -29,9 +29,9 @@ func newRuntimeCommand(c *cli) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "runtime [start] <script|file> [-- args]",
 		Short: "Run programs in the foreground, as a container's only process",
-		Long: `Run programs in the foreground and print what they print. SIGINT and SIGTERM stop everything, with exit code 0.
+		Long: `Run programs in the foreground and print what they print. SIGINT and SIGTERM stop everything.
 When the last program has ended for good the command ends with its exit code, 128 and the number of the
-signal if one killed it. What users stop by gpm stop has not ended for good. SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2 and
+signal if one killed it; 0 if that was the one by which it was stopped. What users stop by gpm stop has not ended for good. SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2 and
 SIGWINCH go to the programs. As the first process of a container it reaps what others leave behind; it needs no root,
 and where the root is read-only a place like /dev/shm will do.`,
 		Example: `  gpm runtime app.js
@@ -199,6 +199,7 @@ func (c *cli) watchAll(ctx context.Context, client *ipc.Client, o runtimeOptions
 	interrupted := ctx.Err() != nil
 	if interrupted {
 		err = c.follow(client.Do(printing, app.ActionRequest{Action: app.ActionStop, Selectors: []string{"all"}}))
+		status = c.stoppedWith(printing, client)
 	}
 	for ended := false; !ended; {
 		select {
@@ -210,9 +211,9 @@ func (c *cli) watchAll(ctx context.Context, client *ipc.Client, o runtimeOptions
 	stop()
 	logErr := <-logs
 	switch {
-	case err != nil || interrupted:
+	case err != nil:
 		return err
-	case logErr != nil:
+	case logErr != nil && !interrupted:
 		return logErr
 	case status != 0:
 		return exitStatus(status)
@@ -296,6 +297,30 @@ func verdict(list []app.Status) (status int, ended bool) {
 		}
 	}
 	return status, byItself
+}
+
+// stoppedWith is the exit code of what was stopped on request. pm2-runtime always ends with 0 then.
+func (c *cli) stoppedWith(ctx context.Context, client *ipc.Client) int {
+	if c.role == asPM2 {
+		return 0
+	}
+	list, err := client.Processes(ctx, ipc.ListQuery{})
+	if err != nil { // the programs were stopped all the same
+		return 0
+	}
+	return stopVerdict(list)
+}
+
+// stopVerdict is the exit code of processes that were stopped: the first that is not 0. To be ended by the signal that
+// asks for it is as good as 0; SIGKILL is for those that do not listen.
+func stopVerdict(list []app.Status) int {
+	for _, st := range list {
+		asked := st.Exit != nil && st.Exit.By != "" && st.Exit.Signal != "" && st.Exit.Signal != "SIGKILL"
+		if status := statusOf(st); status != 0 && !asked {
+			return status
+		}
+	}
+	return 0
 }
 
 func statusOf(st app.Status) int {
