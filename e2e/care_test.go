@@ -188,7 +188,7 @@ func TestJobs(t *testing.T) {
 	h.must("restart", "later")
 	h.untilState("later", app.Online)
 	h.fails("cannot run", "start", progBin, "--name", "bad", "--schedule", "61 * * * *", "--", "sleep")
-	h.fails("unknown time zone", "start", progBin, "--name", "bad", "--schedule", "0 4 * * *", "--timezone", "Mars/Olympus", "--", "sleep")
+	h.fails("there is no time zone", "start", progBin, "--name", "bad", "--schedule", "0 4 * * *", "--timezone", "Mars/Olympus", "--", "sleep")
 }
 
 // TestLimitsAreTold: the limit is in force, or gpm why says that it is not.
