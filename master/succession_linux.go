@@ -31,9 +31,9 @@ type Succession struct {
 	path string
 }
 
-// bequest is one message to the heir. The last one has nothing in it.
+// bequest is one message to the heir: a descriptor, or, as the last one, all notes.
 type bequest struct {
-	Name  string            `json:"name,omitempty"` // of the descriptor that comes with it
+	Name  string            `json:"name,omitempty"` // of the descriptor that comes with it; "" = the last message
 	Notes map[string][]byte `json:"notes,omitempty"`
 }
 
@@ -137,7 +137,7 @@ func (e *estate) give(conn *frame.Conn) error {
 		}
 	}
 	_, notes := e.inventory()
-	if err := errors.Join(send(conn, bequest{Notes: notes}, nil), send(conn, bequest{}, nil)); err != nil {
+	if err := send(conn, bequest{Notes: notes}, nil); err != nil {
 		return fmt.Errorf("cannot pass on the notes: %w", err)
 	}
 	return nil
@@ -170,6 +170,8 @@ func (t *Table) inherit(home string) error {
 	}
 	delete(got.notes, RollbackNote) // of an upgrade of that one
 	t.kept.note(got.notes)
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	t.heir = true
 	return nil
 }
@@ -177,27 +179,21 @@ func (t *Table) inherit(home string) error {
 func (e *estate) receive(conn *frame.Conn) error {
 	for {
 		m, err := conn.Read()
-		if err != nil {
-			closeFDs(m.FDs...)
-			return err
-		}
 		var b bequest
-		if err := json.Unmarshal(m.Payload, &b); err != nil {
-			closeFDs(m.FDs...)
-			return err
+		if err == nil {
+			err = json.Unmarshal(m.Payload, &b)
 		}
-		switch {
-		case b.Name != "" && len(m.FDs) == 1:
+		if err == nil && b.Name != "" && len(m.FDs) == 1 {
 			e.hold(b.Name, m.FDs[0])
-		case b.Name != "":
-			closeFDs(m.FDs...)
-			return fmt.Errorf("%q came with %d descriptors: %w", b.Name, len(m.FDs), os.ErrInvalid)
-		case b.Notes != nil:
-			closeFDs(m.FDs...)
-			e.note(b.Notes)
-		default:
-			closeFDs(m.FDs...)
-			return nil
+			continue
 		}
+		closeFDs(m.FDs...)
+		if err == nil && b.Name != "" {
+			err = fmt.Errorf("%q came with %d descriptors: %w", b.Name, len(m.FDs), os.ErrInvalid)
+		}
+		if err == nil {
+			e.note(b.Notes)
+		}
+		return err
 	}
 }

@@ -1,6 +1,7 @@
 package master
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -168,5 +169,23 @@ func TestNoSuccession(t *testing.T) {
 	link := newLink(t, newTable(t, Options{}))
 	if err := link.Bequeath(s, time.Millisecond); err == nil {
 		t.Error("nobody came, and no error")
+	}
+}
+
+// TestSuccessionOfNothing: a daemon that has nothing yet says so, and does not wait for another heir.
+func TestSuccessionOfNothing(t *testing.T) {
+	home := t.TempDir()
+	s, err := OpenSuccession(home)
+	if err != nil {
+		t.Fatal(err)
+	}
+	daemon, next := newLink(t, newTable(t, Options{})), newTable(t, Options{})
+	fetched := make(chan error, 1)
+	go func() { fetched <- next.inherit(home) }()
+	if err := errors.Join(daemon.Bequeath(s, patience), <-fetched); err != nil {
+		t.Error(err)
+	}
+	if inv, _ := next.List(t.Context()); !inv.Heir || len(inv.Held)+len(inv.Notes) > 0 {
+		t.Errorf("%+v", inv)
 	}
 }
