@@ -10,6 +10,8 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -283,6 +285,29 @@ func TestBothKilled(t *testing.T) {
 	if alive(pid) {
 		t.Error("the adopted process outlived its stop")
 	}
+}
+
+// TestMasterKilledAtATakeOver: a daemon whose master dies while it is still taking over starts the next one too.
+func TestMasterKilledAtATakeOver(t *testing.T) {
+	h := newHome(t)
+	h.must("start", progBin, "--name", "sleeper", "--", "sleep")
+	before := h.pids("sleeper")
+	for range 3 {
+		d := h.daemon()
+		kill(t, d.PID)
+		h.until("another daemon begins", hang, func() bool { return h.runs("daemon", d.PID) })
+		kill(t, d.MasterPID)
+		h.until("another master is there, and nobody asked for it", hang, func() bool { return h.runs("master", d.MasterPID) })
+	}
+	if after := h.pids("sleeper"); !slices.Equal(before, after) {
+		t.Errorf("pids %v, were %v", after, before)
+	}
+}
+
+// runs says whether a process of gpm runs for this home that is not the one before.
+func (h *home) runs(role string, before int) bool {
+	out, _ := exec.Command("pgrep", "-f", "^gpm "+role+" --home "+h.dir+"$").Output()
+	return slices.ContainsFunc(strings.Fields(string(out)), func(pid string) bool { return pid != strconv.Itoa(before) })
 }
 
 // killMaster kills a master, and others with it, and waits for the next: a daemon without a master answers for a moment,

@@ -166,13 +166,40 @@ func runDaemon(home string) error {
 		log.Warn("Clusters will start anew when the master is killed", "err", err)
 	}
 	err = runOwned(home, func() error { return daemon.Run(ctx, cfg) })
-	if errors.Is(err, daemon.ErrMasterGone) {
-		err = errors.Join(err, succeed(home), link.Bequeath(succession, heirLimit))
+	if errors.Is(err, daemon.ErrMasterGone) || errors.Is(err, master.ErrGone) { // the latter while it was taking over
+		err = errors.Join(err, passOn(home, link, succession))
 	} else {
 		err = errors.Join(err, succession.Close())
 	}
 	return errors.Join(err, link.Close())
 }
+
+// passOn gives what a dead master kept to the next one, and starts that unless somebody else does.
+func passOn(home string, link *master.Link, succession *master.Succession) error {
+	come, started := make(chan struct{}), make(chan error, 1)
+	go func() { started <- succeedUntil(home, come) }()
+	err := link.Bequeath(succession, heirLimit)
+	close(come)
+	return errors.Join(err, <-started)
+}
+
+// succeedUntil tries until it has started a master or somebody else's has come: the dead one lets go of its link a moment
+// before it lets go of its lock.
+func succeedUntil(home string, come <-chan struct{}) error {
+	for {
+		if done, err := succeed(home); done || err != nil {
+			return err
+		}
+		select {
+		case <-come:
+			return nil
+		case <-time.After(lockPause):
+		}
+	}
+}
+
+// lockPause is the time between two looks at a lock that is about to be free.
+const lockPause = 5 * time.Millisecond
 
 // standGuard sees to it that a master which dies in becoming another program has a successor. The master is named, for
 // it may be dead before this process comes to ask for its parent.
@@ -187,24 +214,26 @@ func standGuard(home, pid string) error {
 	for os.Getppid() == parent { // it holds the lock to its very end
 		time.Sleep(time.Millisecond)
 	}
-	return succeed(home)
+	_, err = succeed(home)
+	return err
 }
 
-// succeed starts a master in the place of one that died, unless somebody does so already: an init system, or a command.
-func succeed(home string) error {
+// succeed starts a master in the place of one that died. An init system does so by itself; done is false while
+// somebody holds the lock of the home.
+func succeed(home string) (done bool, err error) {
 	if os.Getenv(boot.Variable) != "" {
-		return nil
+		return true, nil
 	}
 	lock, ok, err := lockHome(home)
 	if err != nil || !ok {
-		return err
+		return false, err
 	}
 	defer lock.Close()
 	p, err := spawnMaster(master.Self(), home, os.Environ(), lock)
 	if err != nil {
-		return err
+		return false, err
 	}
-	return p.Release()
+	return true, p.Release()
 }
 
 // selfTest opens a copy of a database, and with that migrates it, and prints what a daemon has to know before it makes
